@@ -1,0 +1,175 @@
+"""KiwiStack SDK: many open-source parts as one product, once per customer, under one contract.
+
+What a component or a tenant spec needs stands here; it is loaded on first use, so that importing the package alone
+costs nothing. See also :mod:`kiwi_core.errors`, :mod:`kiwi_core.plugins` and :mod:`kiwi_core.testing`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from kiwi_core._model.bound import Bound as Bound
+    from kiwi_core._model.component import Component as Component
+    from kiwi_core._model.component import Declaration as Declaration
+    from kiwi_core._model.component import Release as Release
+    from kiwi_core._model.component import Wiring as Wiring
+    from kiwi_core._model.existing import ExistingServices as ExistingServices
+    from kiwi_core._model.hooks import Hook as Hook
+    from kiwi_core._model.hooks import Job as Job
+    from kiwi_core._model.lane import Lane as Lane
+    from kiwi_core._model.lane import Stage as Stage
+    from kiwi_core._model.lane import Tier as Tier
+    from kiwi_core._model.late import Credential as Credential
+    from kiwi_core._model.late import Image as Image
+    from kiwi_core._model.late import Late as Late
+    from kiwi_core._model.late import Pin as Pin
+    from kiwi_core._model.late import Text as Text
+    from kiwi_core._model.late import Value as Value
+    from kiwi_core._model.late import text as text
+    from kiwi_core._model.late import url as url
+    from kiwi_core._model.network import Egress as Egress
+    from kiwi_core._model.network import Workload as Workload
+    from kiwi_core._model.schema import AlembicSchema as AlembicSchema
+    from kiwi_core._model.schema import Schema as Schema
+    from kiwi_core._model.secrets import PlainValue as PlainValue
+    from kiwi_core._model.secrets import Secret as Secret
+    from kiwi_core._model.secrets import SecretKey as SecretKey
+    from kiwi_core._model.secrets import checksum as checksum
+    from kiwi_core._model.service import Asked as Asked
+    from kiwi_core._model.service import Endpoint as Endpoint
+    from kiwi_core._model.service import Home as Home
+    from kiwi_core._model.service import Offer as Offer
+    from kiwi_core._model.service import Use as Use
+    from kiwi_core._model.services import Bucket as Bucket
+    from kiwi_core._model.services import BucketBinding as BucketBinding
+    from kiwi_core._model.services import BucketOffer as BucketOffer
+    from kiwi_core._model.services import Ingress as Ingress
+    from kiwi_core._model.services import IngressBinding as IngressBinding
+    from kiwi_core._model.services import IngressOffer as IngressOffer
+    from kiwi_core._model.services import LlmBinding as LlmBinding
+    from kiwi_core._model.services import LlmGateway as LlmGateway
+    from kiwi_core._model.services import LlmOffer as LlmOffer
+    from kiwi_core._model.services import Oidc as Oidc
+    from kiwi_core._model.services import OidcBinding as OidcBinding
+    from kiwi_core._model.services import OidcOffer as OidcOffer
+    from kiwi_core._model.services import Postgres as Postgres
+    from kiwi_core._model.services import PostgresBinding as PostgresBinding
+    from kiwi_core._model.services import PostgresOffer as PostgresOffer
+    from kiwi_core._model.services import Redis as Redis
+    from kiwi_core._model.services import RedisBinding as RedisBinding
+    from kiwi_core._model.services import RedisOffer as RedisOffer
+    from kiwi_core._model.services import SearchBinding as SearchBinding
+    from kiwi_core._model.services import SearchGateway as SearchGateway
+    from kiwi_core._model.services import SearchOffer as SearchOffer
+    from kiwi_core._model.services import SharedOffer as SharedOffer
+    from kiwi_core._model.services import Smtp as Smtp
+    from kiwi_core._model.services import SmtpBinding as SmtpBinding
+    from kiwi_core._model.services import SmtpOffer as SmtpOffer
+    from kiwi_core._model.tenant import ApiServer as ApiServer
+    from kiwi_core._model.tenant import Cluster as Cluster
+    from kiwi_core._model.tenant import Dns as Dns
+    from kiwi_core._model.tenant import Tenant as Tenant
+
+_SERVICES: Final = (
+    "Bucket BucketBinding BucketOffer Ingress IngressBinding IngressOffer LlmBinding LlmGateway LlmOffer Oidc "
+    "OidcBinding OidcOffer Postgres PostgresBinding PostgresOffer Redis RedisBinding RedisOffer SearchBinding "
+    "SearchGateway SearchOffer SharedOffer Smtp SmtpBinding SmtpOffer"
+)
+_HOMES: Final = {
+    name: module
+    for module, names in {
+        "bound": "Bound",
+        "component": "Component Declaration Release Wiring",
+        "existing": "ExistingServices",
+        "hooks": "Hook Job",
+        "lane": "Lane Stage Tier",
+        "late": "Credential Image Late Pin Text Value text url",
+        "network": "Egress Workload",
+        "schema": "AlembicSchema Schema",
+        "secrets": "PlainValue Secret SecretKey checksum",
+        "service": "Asked Endpoint Home Offer Use",
+        "services": _SERVICES,
+        "tenant": "ApiServer Cluster Dns Tenant",
+    }.items()
+    for name in names.split()
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlembicSchema",
+    "ApiServer",
+    "Asked",
+    "Bound",
+    "Bucket",
+    "BucketBinding",
+    "BucketOffer",
+    "Cluster",
+    "Component",
+    "Credential",
+    "Declaration",
+    "Dns",
+    "Egress",
+    "Endpoint",
+    "ExistingServices",
+    "Home",
+    "Hook",
+    "Image",
+    "Ingress",
+    "IngressBinding",
+    "IngressOffer",
+    "Job",
+    "Lane",
+    "Late",
+    "LlmBinding",
+    "LlmGateway",
+    "LlmOffer",
+    "Offer",
+    "Oidc",
+    "OidcBinding",
+    "OidcOffer",
+    "Pin",
+    "PlainValue",
+    "Postgres",
+    "PostgresBinding",
+    "PostgresOffer",
+    "Redis",
+    "RedisBinding",
+    "RedisOffer",
+    "Release",
+    "Schema",
+    "SearchBinding",
+    "SearchGateway",
+    "SearchOffer",
+    "Secret",
+    "SecretKey",
+    "SharedOffer",
+    "Smtp",
+    "SmtpBinding",
+    "SmtpOffer",
+    "Stage",
+    "Tenant",
+    "Text",
+    "Tier",
+    "Use",
+    "Value",
+    "Wiring",
+    "Workload",
+    "checksum",
+    "text",
+    "url",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"kiwi_core._model.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,63 @@
+"""What the core itself registers, through the same door as every plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kiwi_core._contract.results import Rule
+from kiwi_core._emit.tree import Emitter
+from kiwi_core._model.component import Component
+from kiwi_core._model.service import Offer
+from kiwi_core.plugins import hookimpl
+
+
+@hookimpl
+def kiwistack_components() -> Sequence[type[Component]]:
+    """Ship ExistingServices."""
+    from kiwi_core._model.existing import ExistingServices
+
+    return [ExistingServices]
+
+
+@hookimpl
+def kiwistack_services() -> Sequence[type[Offer]]:
+    """Ship the core's kinds of services."""
+    from kiwi_core._model import services
+
+    return [
+        services.BucketOffer,
+        services.IngressOffer,
+        services.LlmOffer,
+        services.OidcOffer,
+        services.PostgresOffer,
+        services.RedisOffer,
+        services.SearchOffer,
+        services.SmtpOffer,
+    ]
+
+
+@hookimpl
+def kiwistack_rules() -> Sequence[Rule]:
+    """Ship the contract."""
+    from kiwi_core._contract import (
+        credentials,
+        declarative,
+        hooks,
+        namespace,
+        overlay,
+        pins,
+        release,
+        schema,
+    )
+
+    modules = (declarative, release, namespace, pins, overlay, credentials, hooks, schema)
+    return [rule for module in modules for rule in module.RULES]
+
+
+@hookimpl
+def kiwistack_emitters() -> Sequence[Emitter]:
+    """Ship the helmfile and the summary."""
+    from kiwi_core._emit.helmfile import emit_helmfile
+    from kiwi_core._emit.summary import emit_summary
+
+    return [emit_helmfile, emit_summary]

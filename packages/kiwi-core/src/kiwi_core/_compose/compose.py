@@ -1,0 +1,185 @@
+"""Compose: from inputs to a stack. The same inputs give the same stack on any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from kiwi_core._compose.bind import Binding, Declared, bind, declare
+from kiwi_core._compose.edges import Placed, edges_between, needs_of, place
+from kiwi_core._compose.order import order
+from kiwi_core._compose.platform import HOOKS_CHART, foundation_layer, hooks_layer
+from kiwi_core._compose.policies import Policy, policies
+from kiwi_core._compose.stack import ChartFiles, Inputs, Package, Part, Stack, StackRelease
+from kiwi_core._compose.values import Layer, check_values
+from kiwi_core._model.bound import Bound
+from kiwi_core._model.capture import ChartCapture
+from kiwi_core._model.component import Release, Wiring
+from kiwi_core._model.lane import Lane
+from kiwi_core._model.late import Pin, late_leaves
+from kiwi_core._model.service import UseKey
+from kiwi_core.errors import ComposeError, OverlayError, PinError, Problem, Where, did_you_mean, raise_all
+
+__all__ = ["compose"]
+
+
+def compose(inputs: Inputs) -> Stack:
+    """Bind, wire, order and merge.
+
+    Raises:
+        ComposeError: the components do not fit together (see :mod:`kiwi_core._compose.bind`), or the order has a cycle.
+        OverlayError: an overlay of a release that the tenant does not have, or a value that cannot reach Helm.
+        PinError: a chart or an image that is used has no pin.
+    """
+    declared = declare(inputs.tenant.components)
+    bindings = bind(declared, inputs.tenant, inputs.cluster)
+    parts = {
+        item.name: Part(
+            component=item.component,
+            declaration=item.declaration,
+            wiring=_wire(item, bindings[item.name], inputs),
+            package=inputs.packages[item.component.kind],
+        )
+        for item in declared
+    }
+    _check_wirings(parts.values())
+    placed = place(parts, bindings)
+    edges = edges_between(parts, bindings, inputs.cluster)
+    stages = {release.name: release.stage for _, _, release in placed}
+    sequence = order(stages, edges, rank=lambda name: (stages[name].number, name))
+    network = policies({name: part.wiring for name, part in parts.items()}, bindings, inputs.cluster)
+    layers = _layers(parts, placed, network, inputs)
+    _check_pins(placed, layers, parts, inputs)
+    needs = needs_of(edges)
+    needed = {edge.before for edge in edges}
+    releases = {
+        release.name: StackRelease(
+            role=role,
+            component=component,
+            declared=release,
+            namespace=inputs.tenant.namespace,
+            chart=inputs.pins.pins.charts.get(release.chart),
+            own_chart=(own := _own_chart(component, release, parts, inputs)),
+            capture=_capture(own, component, release, parts, inputs),
+            needs=needs.get(release.name, ()),
+            wait=release.wait or release.name in needed,
+            layers=layers[release.name],
+        )
+        for role, component, release in placed
+    }
+    return Stack(
+        inputs=inputs,
+        parts=parts,
+        bindings=bindings,
+        releases=tuple(releases[name] for name in sequence),
+        edges=edges,
+        policies=network,
+    )
+
+
+def _wire(item: Declared, bound: Mapping[UseKey, Binding | None], inputs: Inputs) -> Wiring:
+    values = {key: binding.value if binding else None for key, binding in bound.items()}
+    return item.component.wire(Bound(component=item.name, home=inputs.tenant.home, bindings=values))
+
+
+def _check_wirings(parts: Iterable[Part]) -> None:
+    problems: list[Problem] = []
+    owners: dict[str, str] = {}
+    for part in parts:
+        releases = {release.name for release in part.declaration.releases}
+        for name, values in part.wiring.overlay.items():
+            if name not in releases:
+                hint = did_you_mean(name, releases, otherwise="its releases are")
+                problems.append(
+                    Problem(f"component {part.name!r} sets values of {name!r}, which it does not declare", hint=hint)
+                )
+            problems += check_values(values, file=f"component {part.name}, release {name}")
+        for secret in part.wiring.secrets:
+            if secret.name in owners:
+                problems.append(
+                    Problem(f"Secret {secret.name!r} is declared twice, by {owners[secret.name]} and {part.name}")
+                )
+            owners[secret.name] = part.name
+        for phase, hooks in (("pre", part.wiring.pre), ("post", part.wiring.post)):
+            names = [hook.name for hook in hooks]
+            problems += [
+                Problem(f"component {part.name!r} has two {phase} hooks named {name!r}")
+                for name in dict.fromkeys(names)
+                if names.count(name) > 1
+            ]
+    raise_all(ComposeError, problems)
+
+
+def _layers(
+    parts: Mapping[str, Part], placed: Sequence[Placed], network: Sequence[Policy], inputs: Inputs
+) -> Mapping[str, tuple[Layer, ...]]:
+    names = [release.name for _, _, release in placed]
+    raise_all(
+        OverlayError,
+        (
+            Problem(
+                f"an overlay of {name!r}, which is no release of this tenant",
+                Where(layers[0].file or layers[0].origin) if layers else None,
+                did_you_mean(name, names, otherwise="its releases are"),
+            )
+            for name, layers in inputs.overlays.items()
+            if name not in names
+        ),
+    )
+    result: dict[str, tuple[Layer, ...]] = {}
+    for role, component, release in placed:
+        match role:
+            case "foundation":
+                secrets = [secret for part in parts.values() for secret in part.wiring.secrets]
+                base = foundation_layer(inputs.tenant, secrets, network)
+            case "hooks":
+                wiring = parts[component].wiring
+                phase = release.name.removeprefix(f"{component}-")
+                base = hooks_layer(component, phase, wiring.pre if phase == "pre" else wiring.post)
+            case "component":
+                part = parts[component]
+                overlay = part.wiring.overlay.get(release.name, {})
+                base = Layer(origin=f"component {component} ({part.package})", values=overlay)
+        result[release.name] = (base, *inputs.overlays.get(release.name, ()))
+    return result
+
+
+def _package(component: str, parts: Mapping[str, Part], inputs: Inputs) -> Package:
+    return parts[component].package if component else inputs.packages[""]
+
+
+def _own_chart(component: str, release: Release, parts: Mapping[str, Part], inputs: Inputs) -> ChartFiles | None:
+    if release.chart in inputs.local_charts:
+        return inputs.local_charts[release.chart]
+    own = inputs.packages[""] if release.chart == HOOKS_CHART else _package(component, parts, inputs)
+    return own.charts.get(release.chart)
+
+
+def _capture(
+    own: ChartFiles | None, component: str, release: Release, parts: Mapping[str, Part], inputs: Inputs
+) -> ChartCapture | None:
+    pin = inputs.pins.pins.charts.get(release.chart)
+    version = pin.version if pin else own.version if own else ""
+    name = pin.name if pin else release.chart
+    package = inputs.packages[""] if release.chart == HOOKS_CHART else _package(component, parts, inputs)
+    return package.captures.get((name, version))
+
+
+def _check_pins(
+    placed: Sequence[Placed], layers: Mapping[str, Sequence[Layer]], parts: Mapping[str, Part], inputs: Inputs
+) -> None:
+    pins = inputs.pins.pins
+    problems: list[Problem] = []
+    for _, component, release in placed:
+        floats = inputs.lane is Lane.DEV and _own_chart(component, release, parts, inputs)
+        if release.chart not in pins.charts and not floats:
+            problems.append(_missing("chart", release.chart, release, pins.charts, inputs.pins.charts_file))
+        for layer in layers[release.name]:
+            for _, late in late_leaves(layer.values):
+                if isinstance(late, Pin) and late.name not in pins.images:
+                    problems.append(_missing("image", late.name, release, pins.images, inputs.pins.images_file))
+    raise_all(PinError, problems)
+
+
+def _missing(what: str, name: str, release: Release, known: Iterable[str], file: str) -> Problem:
+    hint = did_you_mean(name, known, otherwise="the file has") + f"; add an entry {name!r} to {file}"
+    return Problem(f"there is no {what} pin {name!r}, which release {release.name!r} needs", Where(file), hint)

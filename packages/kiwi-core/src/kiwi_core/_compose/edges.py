@@ -1,0 +1,155 @@
+"""Which releases there are, in which stage, and what must be ready before what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
+
+from kiwi_core._compose.bind import Binding, Bindings
+from kiwi_core._compose.order import Edge
+from kiwi_core._compose.platform import FOUNDATION, HOOKS_CHART
+from kiwi_core._compose.stack import Part
+from kiwi_core._model.component import Release
+from kiwi_core._model.hooks import Hook
+from kiwi_core._model.lane import Stage
+from kiwi_core._model.service import UseKey
+from kiwi_core._model.tenant import Cluster
+from kiwi_core.errors import ComposeError, Problem, did_you_mean, raise_all
+
+__all__ = ["Placed", "edges_between", "needs_of", "place"]
+
+Placed: TypeAlias = "tuple[Literal['foundation', 'component', 'hooks'], str, Release]"
+"""A release with its role and the component that it is of (empty for the platform)."""
+
+# Kubernetes' own API groups end so, or have no dot at all.
+BUILT_IN_APIS: Final = (".k8s.io", "apps", "batch", "autoscaling", "policy", "v1")
+
+
+def place(parts: Mapping[str, Part], bindings: Bindings) -> tuple[Placed, ...]:
+    """Return all releases with their stages; a hook's stage follows from its component and what it binds to."""
+    placed: list[Placed] = [("foundation", "", FOUNDATION)]
+    stages = {release.name: release.stage for part in parts.values() for release in part.declaration.releases}
+    for part in parts.values():
+        own = [release.stage for release in part.declaration.releases]
+        placed.extend(("component", part.name, release) for release in part.declaration.releases)
+        for phase, hooks in _phases(part):
+            served = [stages[name] for name, _ in _providers(hooks, bindings[part.name])]
+            base = (min if phase == "pre" else max)(own, key=_number, default=Stage.COMPONENTS)
+            release = Release(
+                name=f"{part.name}-{phase}",
+                chart=HOOKS_CHART,
+                stage=max([base, *served], key=_number),
+                wait=True,
+                timeout=60 + sum(hook.job().timeout for hook in hooks),
+            )
+            placed.append(("hooks", part.name, release))
+    return tuple(placed)
+
+
+def _phases(part: Part) -> Iterator[tuple[str, Sequence[Hook]]]:
+    """Yield the phases that have hooks."""
+    if part.wiring.pre:
+        yield "pre", part.wiring.pre
+    if part.wiring.post:
+        yield "post", part.wiring.post
+
+
+def _number(stage: Stage) -> int:
+    return stage.number
+
+
+def _providers(hooks: Sequence[Hook], bound: Mapping[UseKey, Binding | None]) -> Iterator[tuple[str, str]]:
+    """Yield the releases that serve what hooks act on, with what that is."""
+    for hook in hooks:
+        for use in hook.on:
+            binding = bound.get(use.key)
+            if binding and binding.offer.release:
+                yield binding.offer.release, f"hook {hook.name!r} acts on {use.key}"
+
+
+def edges_between(parts: Mapping[str, Part], bindings: Bindings, cluster: Cluster) -> tuple[Edge, ...]:
+    """Return what must be ready before what.
+
+    Raises:
+        ComposeError: a release has objects of an API group that nobody brings.
+    """
+    bringers: dict[str, list[str]] = {}
+    for part in parts.values():
+        for release in part.declaration.releases:
+            for api in release.brings:
+                bringers.setdefault(api, []).append(release.name)
+    edges: list[Edge] = []
+    problems: list[Problem] = []
+    for part in parts.values():
+        own = list(_own_edges(part, bindings[part.name]))
+        for release in part.declaration.releases:
+            edges.append(_after_foundation(release.name))
+            for api in release.requires:
+                if api not in bringers and api not in cluster.apis and not api.endswith(BUILT_IN_APIS):
+                    problems.append(_missing_api(release, api, [*bringers, *cluster.apis]))
+                edges += [
+                    Edge(bringer, release.name, f"{release.name} has objects of {api}, which it brings")
+                    for bringer in bringers.get(api, ())
+                    if bringer != release.name
+                ]
+        edges += own
+        edges += _hook_edges(part, bindings[part.name], own)
+    raise_all(ComposeError, problems)
+    return tuple(edges)
+
+
+def _after_foundation(release: str) -> Edge:
+    return Edge(FOUNDATION.name, release, "policies and Secrets stand before anything runs")
+
+
+def _own_edges(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[Edge]:
+    """Yield the edges of a component's releases from their needs and uses."""
+    for release in part.declaration.releases:
+        for need in release.needs:
+            yield Edge(need, release.name, f"component {part.name} says that {release.name} needs it")
+        for use in release.uses:
+            binding = bound[use.key]
+            if binding and binding.offer.release:
+                yield Edge(binding.offer.release, release.name, f"{release.name} uses {use.key} of {binding.source}")
+
+
+def _hook_edges(part: Part, bound: Mapping[UseKey, Binding | None], own: Sequence[Edge]) -> Iterator[Edge]:
+    """Yield the edges of a component's hooks; a pre hook may act on a service that the component itself runs."""
+    for phase, hooks in _phases(part):
+        hooked = f"{part.name}-{phase}"
+        yield _after_foundation(hooked)
+        providers = list(_providers(hooks, bound))
+        yield from (Edge(provider, hooked, because) for provider, because in providers)
+        first = _with_needs({provider for provider, _ in providers}, own)
+        for release in part.declaration.releases:
+            if phase == "post":
+                yield Edge(release.name, hooked, f"it is a post hook of {part.name}")
+            elif release.name not in first:
+                yield Edge(hooked, release.name, f"it is a pre hook of {part.name}")
+
+
+def _with_needs(releases: set[str], edges: Sequence[Edge]) -> set[str]:
+    """Return releases and all that they need, through any number of steps."""
+    found: set[str] = set()
+    queue = list(releases)
+    while queue:
+        release = queue.pop()
+        if release not in found:
+            found.add(release)
+            queue += [edge.before for edge in edges if edge.after == release]
+    return found
+
+
+def _missing_api(release: Release, api: str, known: Iterable[str]) -> Problem:
+    return Problem(
+        f"release {release.name!r} has objects of {api!r}, which neither a release of the tenant nor the cluster brings",
+        hint=did_you_mean(api, known, otherwise="there are"),
+    )
+
+
+def needs_of(edges: Iterable[Edge]) -> Mapping[str, tuple[str, ...]]:
+    """Return for each release what it needs, sorted."""
+    needs: dict[str, set[str]] = {}
+    for edge in edges:
+        needs.setdefault(edge.after, set()).add(edge.before)
+    return {name: tuple(sorted(before)) for name, before in needs.items()}

@@ -1,0 +1,63 @@
+"""The platform's own releases: the foundation of a namespace, and the hooks of a component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from kiwi_core._compose.policies import HOOKS_LABEL, Policy
+from kiwi_core._compose.values import Layer
+from kiwi_core._model.component import Release
+from kiwi_core._model.hooks import Hook, Job
+from kiwi_core._model.lane import Stage
+from kiwi_core._model.late import Text, Value
+from kiwi_core._model.secrets import Secret, SecretKey
+from kiwi_core._model.tenant import Tenant
+
+__all__ = ["FOUNDATION", "HOOKS_CHART", "foundation_layer", "hooks_layer"]
+
+FOUNDATION: Final = Release(name="foundation", chart="kiwi-foundation", stage=Stage.FOUNDATION, wait=True, timeout=120)
+"""Policies, Secrets and quota of a customer's namespace; every other release needs it."""
+
+HOOKS_CHART: Final = "kiwi-hooks"
+"""The chart of every ``<component>-pre`` and ``<component>-post`` release."""
+
+ORIGIN: Final = "the platform"
+
+
+def foundation_layer(tenant: Tenant, secrets: Iterable[Secret], network: Sequence[Policy]) -> Layer:
+    """Return the values of the foundation chart."""
+    return Layer(
+        origin=ORIGIN,
+        values={
+            "allow": [{"name": item.name, "because": item.because, "spec": item.spec} for item in network],
+            "secrets": {secret.name: dict(secret.data) for secret in secrets},
+            "quota": dict(tenant.quota),
+        },
+    )
+
+
+def hooks_layer(component: str, phase: str, hooks: Sequence[Hook]) -> Layer:
+    """Return the values of the hooks chart for one phase of a component."""
+    return Layer(
+        origin=f"component {component}",
+        values={
+            "labels": {HOOKS_LABEL: component},
+            "jobs": {f"{component}-{phase}-{hook.name}": _job(hook.job()) for hook in hooks},
+        },
+    )
+
+
+def _job(job: Job) -> Mapping[str, Value]:
+    return {
+        "image": Text((job.image.repository, ":", job.image.tag)),
+        "command": list(job.command),
+        "env": [_env(name, value) for name, value in sorted(job.env.items())],
+        "timeout": job.timeout,
+    }
+
+
+def _env(name: str, value: Value | SecretKey) -> Mapping[str, Value]:
+    if isinstance(value, SecretKey):
+        return {"name": name, "valueFrom": {"secretKeyRef": {"name": value.secret, "key": value.key}}}
+    return {"name": name, "value": value}

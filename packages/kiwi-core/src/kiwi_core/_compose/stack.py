@@ -1,0 +1,199 @@
+"""A stack: a tenant with everything resolved. What the rules read and the emitters write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Literal
+
+import attrs
+
+from kiwi_core._compose.bind import Bindings
+from kiwi_core._compose.order import Edge
+from kiwi_core._compose.policies import Policy
+from kiwi_core._compose.values import Layer, merge
+from kiwi_core._model.capture import ChartCapture, SchemaCapture
+from kiwi_core._model.component import Component, Declaration, Release, Wiring
+from kiwi_core._model.lane import Lane, Stage
+from kiwi_core._model.late import Pin, Value, late_leaves
+from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
+from kiwi_core._model.tenant import Cluster, Tenant
+
+__all__ = ["ChartFiles", "Inputs", "Package", "Part", "Stack", "StackRelease"]
+
+
+@attrs.frozen(kw_only=True)
+class ChartFiles:
+    """A chart that a package ships itself.
+
+    Attributes:
+        version: as its ``Chart.yaml`` says.
+        files: path in the chart to content.
+    """
+
+    name: str
+    version: str
+    files: Mapping[str, bytes] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Package:
+    """The installed package that a component comes from.
+
+    Attributes:
+        distribution, version: as pip knows them.
+        charts: its own charts, by name.
+        captures: chart captures, by chart name and version.
+        schemas: schema captures, by image repository.
+    """
+
+    distribution: str
+    version: str
+    charts: Mapping[str, ChartFiles] = attrs.field(factory=dict[str, ChartFiles], repr=False)
+    captures: Mapping[tuple[str, str], ChartCapture] = attrs.field(
+        factory=dict[tuple[str, str], ChartCapture], repr=False
+    )
+    schemas: Mapping[str, SchemaCapture] = attrs.field(factory=dict[str, SchemaCapture], repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@attrs.frozen(kw_only=True)
+class Inputs:
+    """All that a stack is made of, read and checked for form.
+
+    Attributes:
+        packages: component kind to the package that it comes from; ``""`` is the core.
+        overlays: release to the lane's and the customer's layers, in that order.
+        local_charts: lane dev only: pin name to the local chart that the pin's ``path`` names.
+    """
+
+    tenant: Tenant
+    cluster: Cluster
+    lane: Lane
+    pins: PinFiles
+    packages: Mapping[str, Package] = attrs.field(repr=False)
+    overlays: Mapping[str, Sequence[Layer]] = attrs.field(factory=dict[str, Sequence[Layer]])
+    local_charts: Mapping[str, ChartFiles] = attrs.field(factory=dict[str, ChartFiles], repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """A component in the stack."""
+
+    component: Component
+    declaration: Declaration
+    wiring: Wiring
+    package: Package
+
+    @property
+    def name(self) -> str:
+        """The component's name."""
+        return self.component.name
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class StackRelease:
+    """A release in its place.
+
+    Attributes:
+        role: what it is made from: a component's declaration, a component's hooks, or the platform's foundation.
+        component: whose it is; ``""`` is the platform.
+        declared: what was declared: name, chart, stage, wait, timeout, …
+        chart: its pin; None for a package's own chart in lane dev.
+        own_chart: the chart itself, where its package ships it or the pin names a local folder.
+        needs: releases that must be ready before, by name.
+        layers: values, lowest precedence first.
+    """
+
+    role: Literal["foundation", "component", "hooks"]
+    component: str
+    declared: Release
+    namespace: str
+    chart: ChartPin | None
+    own_chart: ChartFiles | None = None
+    capture: ChartCapture | None = attrs.field(default=None, repr=False)
+    needs: tuple[str, ...]
+    wait: bool
+    layers: tuple[Layer, ...]
+
+    @property
+    def name(self) -> str:
+        """The release's name."""
+        return self.declared.name
+
+    @property
+    def stage(self) -> Stage:
+        """Its ``deployStage``."""
+        return self.declared.stage
+
+    @cached_property
+    def values(self) -> Mapping[str, Value]:
+        """The merged values."""
+        return merge(layer.values for layer in self.layers)
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Stack:
+    """A tenant with everything resolved.
+
+    Attributes:
+        releases: in the order in which they could be deployed one by one.
+        edges: what must be ready before what, with the reason.
+        parts: components by name.
+        policies: NetworkPolicies beyond the default deny.
+    """
+
+    inputs: Inputs = attrs.field(repr=False)
+    parts: Mapping[str, Part]
+    bindings: Bindings
+    releases: tuple[StackRelease, ...]
+    edges: tuple[Edge, ...]
+    policies: tuple[Policy, ...]
+
+    @property
+    def tenant(self) -> Tenant:
+        """The customer."""
+        return self.inputs.tenant
+
+    @property
+    def lane(self) -> Lane:
+        """The lane that it is built for."""
+        return self.inputs.lane
+
+    @property
+    def pins(self) -> Pins:
+        """All pins of the lane; :attr:`used_images` says which of them count."""
+        return self.inputs.pins.pins
+
+    def is_local(self, release: StackRelease) -> bool:
+        """Say whether a release's chart goes with the tree, as those of packages and local ones do in lane dev."""
+        return self.lane is Lane.DEV and release.own_chart is not None
+
+    @cached_property
+    def used_charts(self) -> Mapping[str, ChartPin]:
+        """The chart pins that the releases use, by name."""
+        pins = {
+            release.declared.chart: release.chart
+            for release in self.releases
+            if release.chart and not self.is_local(release)
+        }
+        return dict(sorted(pins.items()))
+
+    @cached_property
+    def used_images(self) -> Mapping[str, ImagePin]:
+        """The image pins that the values use, by name."""
+        names = {
+            late.name
+            for release in self.releases
+            for layer in release.layers
+            for _, late in late_leaves(layer.values)
+            if isinstance(late, Pin)
+        }
+        return {name: self.pins.images[name] for name in sorted(names)}
+
+    @cached_property
+    def by_name(self) -> Mapping[str, StackRelease]:
+        """The releases by name."""
+        return {release.name: release for release in self.releases}

@@ -1,0 +1,1 @@
+"""The contract: seven rules as code, one module a rule."""

@@ -1,0 +1,97 @@
+"""Rule c over time: a component's chart and image pins are bumped together, in one commit.
+
+A change of one without the other is right now and then; then the changed entry in the pin file says so in a comment
+of the form ``# alone: <why>``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from kiwi_core._compose.stack import Stack
+from kiwi_core._contract.results import Commit, Evidence, Result, finding, passed, unproven
+from kiwi_core._model.late import Pin, late_leaves
+from kiwi_core._spec.document import Document
+from kiwi_core._spec.yamlfile import parse_yaml
+from kiwi_core.errors import InputError
+
+__all__ = ["check_history"]
+
+LETTER = "c"
+FILES: Final = ("charts", "images")
+ALONE: Final = re.compile(r"#\s*alone:\s*\S")
+
+
+def check_history(stack: Stack, evidence: Evidence) -> Iterator[Result]:
+    """Look at each commit that touched the pin files: did a component's charts and images move together?"""
+    if evidence.history is None:
+        yield unproven(LETTER, "history of the pins", evidence.no_history)
+        return
+    pins = {name: found for name in stack.parts if all((found := _pins_of(name, stack)).values())}
+    for commit in evidence.history:
+        if commit.before.keys() != set(FILES) or commit.after.keys() != set(FILES):
+            continue
+        try:
+            before = {name: parse_yaml(text.encode(), file=name) for name, text in commit.before.items()}
+            after = {name: parse_yaml(text.encode(), file=name) for name, text in commit.after.items()}
+        except InputError:
+            subject = f"commit {commit.revision[:12]}"
+            yield unproven(LETTER, subject, "a pin file could not be read there: nobody can say what moved")
+            continue
+        for component, names in pins.items():
+            moved = {what: _moved(before[what], after[what], what, names[what]) for what in FILES}
+            yield from _apart(component, commit, after, moved)
+    yield passed(LETTER, "history of the pins", f"{len(evidence.history)} commits were looked at")
+
+
+def _pins_of(component: str, stack: Stack) -> Mapping[str, set[str]]:
+    releases = [release for release in stack.releases if release.component == component and release.role == "component"]
+    images = {late.name for release in releases for _, late in late_leaves(release.values) if isinstance(late, Pin)}
+    return {"charts": {release.declared.chart for release in releases if release.chart}, "images": images}
+
+
+def _entry(document: Document, what: str, name: str) -> object:
+    data = document.data
+    entries = data.get(what) if isinstance(data, Mapping) else None
+    return entries.get(name) if isinstance(entries, Mapping) else None
+
+
+def _moved(before: Document, after: Document, what: str, names: set[str]) -> set[str]:
+    """Return the pins that changed; one that is new or gone is no bump."""
+    changed = {name for name in names if _entry(before, what, name) != _entry(after, what, name)}
+    return {name for name in changed if _entry(before, what, name) and _entry(after, what, name)}
+
+
+def _apart(
+    component: str, commit: Commit, after: Mapping[str, Document], moved: Mapping[str, set[str]]
+) -> Iterator[Result]:
+    for what, other in (FILES, FILES[::-1]):
+        if not moved[what] or moved[other]:
+            continue
+        if all(_says_so(commit.after[what], after[what], what, name) for name in moved[what]):
+            continue
+        names = ", ".join(sorted(moved[what]))
+        yield finding(
+            LETTER,
+            f"commit {commit.revision[:12]}",
+            f"it moved the {what} of {component} ({names}) and none of its {other}",
+            fix=f"bump both in one commit, or say why not in {what}.yaml, at the entry: '# alone: <why>'",
+        )
+
+
+def _says_so(text: str, document: Document, what: str, name: str) -> bool:
+    """Say whether an entry has the comment, above its key or within it."""
+    first = document.line((what, name))
+    if first is None:
+        return False
+    lines = text.splitlines()
+    indent = len(lines[first - 1]) - len(lines[first - 1].lstrip())
+    start = first - 1
+    while start > 0 and lines[start - 1].lstrip().startswith("#"):
+        start -= 1
+    end = first
+    while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > indent):
+        end += 1
+    return any(ALONE.search(line) for line in lines[start:end])

@@ -1,0 +1,1 @@
+"""The world: disk, git, Helm, helmfile, OCI, the cluster."""

@@ -1,0 +1,136 @@
+"""The helmfile of a tenant: releases in order, with pins and credentials by name.
+
+Plain ``helmfile sync`` in the tree deploys it with MASTER_PASSWORD set; listing needs no seed, since only values files
+derive. helmfile's documentation, "Configuration", has the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kiwi_core._compose import values
+from kiwi_core._compose.stack import Stack, StackRelease
+from kiwi_core._emit.tree import Tree
+from kiwi_core._emit.writing import go_string, quoted, yaml_lines, yaml_text
+from kiwi_core._model.lane import Lane
+from kiwi_core._model.late import Value
+from kiwi_core._model.pins import ChartPin, ImagePin
+
+__all__ = ["emit_helmfile"]
+
+HEAD = "# Written by kiwistack build; a change made here is reported, not kept.\n"
+
+
+def emit_helmfile(stack: Stack) -> Tree:
+    """Write the helmfile, the pins as used, every release's layers of values, and in lane dev the packages' charts."""
+    tree = {
+        "helmfile.yaml.gotmpl": _helmfile(stack),
+        f"environments/{stack.lane}/charts.yaml": yaml_text(
+            {"charts": {name: _chart_pin(pin) for name, pin in stack.used_charts.items()}}, head=HEAD
+        ),
+        f"environments/{stack.lane}/images.yaml": yaml_text(
+            {"images": {name: _image_pin(pin) for name, pin in stack.used_images.items()}}, head=HEAD
+        ),
+    }
+    for release in stack.releases:
+        for path, layer in zip(_values_files(release, stack.lane), release.layers, strict=True):
+            tree[path] = yaml_text(layer.values, head=HEAD)
+        if release.own_chart and stack.is_local(release):
+            for path, content in release.own_chart.files.items():
+                tree[f"charts/{release.declared.chart}/{path}"] = content
+    return tree
+
+
+def _values_files(release: StackRelease, lane: Lane) -> Iterator[str]:
+    """Yield the file of each layer: the component's, the lane's, the customer's."""
+    for layer in release.layers:
+        match layer.origin:
+            case values.CUSTOMER:
+                yield f"overlays/{release.name}.yaml"
+            case origin if origin.startswith("lane "):
+                yield f"values/{release.name}.{lane}.yaml"
+            case _:
+                yield f"values/{release.name}.yaml.gotmpl"
+
+
+def _helmfile(stack: Stack) -> bytes:
+    pins = [f"environments/{stack.lane}/{name}.yaml" for name in ("charts", "images")]
+    environments: Mapping[str, Value] = {name: {"values": pins} for name in ("default", str(stack.lane))}
+    # helmfile splits the file by its lines before it reads any YAML, so its own top-level keys stand unquoted.
+    lines = [
+        *HEAD.splitlines(),
+        "environments:",
+        *yaml_lines(environments, 1),
+        "---",
+        "helmDefaults:",
+        *yaml_lines({"createNamespace": True}, 1),
+    ]
+    repositories = {pin.location: name for name, pin in stack.used_charts.items() if not pin.is_oci}
+    if repositories:
+        lines.append("repositories:")
+        for address, name in repositories.items():
+            lines += [f'- "name": {quoted(_repository(address))}', f'  "url": {{{{ {_location(name)} | toJson }}}}']
+    lines.append("releases:")
+    for release in stack.releases:
+        lines += _release(release, stack)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _release(release: StackRelease, stack: Stack) -> Iterator[str]:
+    settings: dict[str, Value] = {
+        "namespace": release.namespace,
+        "labels": {"deployStage": str(release.stage), "component": release.component or "platform"},
+    }
+    if release.needs:
+        settings["needs"] = [f"{release.namespace}/{need}" for need in release.needs]
+    if release.wait:
+        settings["wait"] = True
+    if release.role == "hooks":
+        settings["waitForJobs"] = True
+    settings["timeout"] = release.declared.timeout
+    settings["values"] = list(_values_files(release, stack.lane))
+    yield f'- "name": {quoted(release.name)}'
+    for line in (*_chart(release, stack), *yaml_lines(settings)):
+        yield f"  {line}"
+
+
+def _chart(release: StackRelease, stack: Stack) -> Iterator[str]:
+    if stack.is_local(release):
+        yield f'"chart": {quoted(f"./charts/{release.declared.chart}")}'
+        return
+    name, pin = release.declared.chart, release.chart
+    assert pin is not None  # compose has checked that every chart that goes not with the tree is pinned
+    chart = f"(index .Values.charts {go_string(name)})"
+    if pin.is_oci:
+        yield f'"chart": {{{{ printf "oci://%s/%s" ({_location(name)}) {chart}.name | toJson }}}}'
+    else:
+        yield f'"chart": {{{{ printf "%s/%s" {go_string(_repository(pin.location))} {chart}.name | toJson }}}}'
+    yield f'"version": {{{{ {chart}.version | toJson }}}}'
+    if pin.verify:
+        yield '"verify": true'
+
+
+def _location(name: str) -> str:
+    chart = f"(index .Values.charts {go_string(name)})"
+    return f'list {chart}.registry {chart}.repository | compact | join "/"'
+
+
+def _repository(address: str) -> str:
+    """Return a name for a classic Helm repository: its address as helmfile's repository names may be spelt."""
+    return "".join(letter if letter.isalnum() else "-" for letter in address.partition("://")[2])
+
+
+def _chart_pin(pin: ChartPin) -> Mapping[str, Value]:
+    found: dict[str, Value] = {
+        "registry": pin.registry,
+        "repository": pin.repository,
+        "name": pin.name,
+        "version": pin.version,
+    }
+    if pin.digest:
+        found["digest"] = pin.digest
+    return found
+
+
+def _image_pin(pin: ImagePin) -> Mapping[str, Value]:
+    return {"registry": pin.registry, "repository": pin.repository, "tag": pin.tag}

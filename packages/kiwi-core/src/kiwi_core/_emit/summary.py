@@ -1,0 +1,68 @@
+"""``stack.json``: the resolved stack for other programs, without a value of any credential."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from kiwi_core._compose.stack import Stack, StackRelease
+from kiwi_core._emit.tree import Tree
+from kiwi_core._model.late import Credential, late_leaves
+
+__all__ = ["emit_summary"]
+
+
+def emit_summary(stack: Stack) -> Tree:
+    """Write ``stack.json``."""
+    summary = {
+        "tenant": stack.tenant.slug,
+        "namespace": stack.tenant.namespace,
+        "domain": stack.tenant.domain,
+        "cluster": stack.tenant.cluster,
+        "lane": stack.lane.value,
+        "components": {name: str(part.package) for name, part in sorted(stack.parts.items())},
+        "releases": [_release(release) for release in stack.releases],
+        "edges": [
+            {"before": edge.before, "after": edge.after, "because": edge.because}
+            for edge in sorted(stack.edges, key=lambda edge: (edge.after, edge.before, edge.because))
+        ],
+        "bindings": [
+            {
+                "component": component,
+                "use": str(key),
+                "by": binding.source if binding else None,
+            }
+            for component, bound in sorted(stack.bindings.items())
+            for key, binding in sorted(bound.items())
+        ],
+        "policies": {policy.name: policy.because for policy in stack.policies},
+        "secrets": {
+            secret.name: sorted(secret.data) for part in stack.parts.values() for secret in part.wiring.secrets
+        },
+        "credentials": sorted(_credentials(stack)),
+        "charts": {name: f"{pin.location}/{pin.name} {pin.version}" for name, pin in stack.used_charts.items()},
+        "images": {name: f"{pin.name}:{pin.tag}" for name, pin in stack.used_images.items()},
+    }
+    return {"stack.json": json.dumps(summary, indent=1, ensure_ascii=False).encode() + b"\n"}
+
+
+def _release(release: StackRelease) -> Mapping[str, object]:
+    return {
+        "name": release.name,
+        "component": release.component or None,
+        "role": release.role,
+        "stage": release.stage.value,
+        "chart": release.declared.chart,
+        "needs": release.needs,
+        "wait": release.wait,
+    }
+
+
+def _credentials(stack: Stack) -> set[str]:
+    return {
+        f"{late.scope}/{late.purpose}"
+        for release in stack.releases
+        for layer in release.layers
+        for _, late in late_leaves(layer.values)
+        if isinstance(late, Credential)
+    }

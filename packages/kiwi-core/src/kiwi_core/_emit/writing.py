@@ -1,0 +1,107 @@
+"""Write values as YAML that every reader takes as it is meant, and late values as template expressions.
+
+Strings, keys too, are JSON-quoted: plain scalars change on their way (``1e3``, ``08``, ``n``). Two readers are in the
+way before Helm: the Go template, where the file is one, and helmfile's search for ``ref+`` (values that vals fetches).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from kiwi_core._model.late import Credential, Late, Pin, Quoted, Text, Value
+
+__all__ = ["expression", "go_string", "quoted", "yaml_lines", "yaml_text"]
+
+# Those that JSON leaves as they are and YAML or a line-based reader does not: DEL, C1, line separators, the BOM,
+# and the noncharacters that YAML's grammar leaves out (YAML 1.2, section 5.1).
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def quoted(text: str) -> str:
+    """Return a string as a double-quoted YAML scalar, safe in a Go template and from ``ref+``."""
+    written = json.dumps(text, ensure_ascii=False).replace("{{", "\\u007b\\u007b").replace("ref+", "ref\\u002b")
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+
+
+def go_string(text: str) -> str:
+    """Return a string as a literal of a Go template action."""
+    written = json.dumps(text, ensure_ascii=False).replace("ref+", "ref\\u002b").replace("{{", "\\u007b\\u007b")
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+
+
+def expression(value: Late) -> str:
+    """Return the template action that gives a late value, JSON-quoted."""
+    return f"{{{{ {_pipeline(value)} | toJson }}}}"
+
+
+def _pipeline(value: Late) -> str:
+    match value:
+        case Pin():
+            return _pin(value)
+        case Credential():
+            return (
+                f'derivePassword {value.generation} "long" (requiredEnv "MASTER_PASSWORD")'
+                f" {go_string(value.scope)} {go_string(value.purpose)} | sha1sum"
+            )
+        case Quoted():
+            # urlquery writes a blank as "+", which is a plus in the user part of a URL.
+            return f'{_pipeline(value.value)} | urlquery | replace "+" "%20"'
+        case Text():
+            parts = [go_string(part) if isinstance(part, str) else f"({_pipeline(part)})" for part in value.segments]
+            return f"print {' '.join(parts)}" if len(parts) < 2 else f'list {" ".join(parts)} | join ""'  # noqa: PLR2004
+        case _:
+            raise TypeError(f"unknown late value {value!r}")
+
+
+def _pin(pin: Pin) -> str:
+    image = f"(index .Values.images {go_string(pin.name)})"
+    match pin.part:
+        case "registry" | "repository" | "tag":
+            return f"{image}.{pin.part}"
+        case "name":
+            return f'printf "%s/%s" {image}.registry {image}.repository'
+        case "reference":
+            return f'printf "%s/%s:%s" {image}.registry {image}.repository {image}.tag'
+
+
+def yaml_lines(value: Value, indent: int = 0) -> Iterator[str]:
+    """Yield the lines of a map or list in block style."""
+    pad = "  " * indent
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if isinstance(item, Mapping | list | tuple) and item:
+                yield f"{pad}{quoted(key)}:"
+                yield from yaml_lines(item, indent + 1)
+            else:
+                yield f"{pad}{quoted(key)}: {_scalar(item)}"
+    elif isinstance(value, Sequence):
+        for item in value:
+            if isinstance(item, Mapping | list | tuple) and item:
+                first, *rest = yaml_lines(item, indent + 1)
+                yield f"{pad}- {first.lstrip()}"
+                yield from rest
+            else:
+                yield f"{pad}- {_scalar(item)}"
+
+
+def _scalar(value: Value) -> str:
+    match value:
+        case Late():
+            return expression(value)
+        case str():
+            return quoted(value)
+        case Mapping():
+            return "{}"
+        case list() | tuple():
+            return "[]"
+        case _:
+            return json.dumps(value)
+
+
+def yaml_text(value: Mapping[str, Value], *, head: str = "") -> bytes:
+    """Return a map as a YAML file, with comment lines at its head."""
+    body = "\n".join(yaml_lines(value)) if value else "{}"
+    return f"{head}{body}\n".encode()

@@ -1,0 +1,124 @@
+"""A component: what a tenant may choose, what it declares, and how it is wired once its uses are bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from kiwi_core._model.bound import Bound
+from kiwi_core._model.hooks import Hook
+from kiwi_core._model.lane import Stage
+from kiwi_core._model.late import Value
+from kiwi_core._model.names import dns_label
+from kiwi_core._model.network import Workload
+from kiwi_core._model.schema import Schema
+from kiwi_core._model.secrets import PlainValue, Secret
+from kiwi_core._model.service import Offer, Use
+
+__all__ = ["Component", "Declaration", "Release", "Wiring"]
+
+
+# An Attribute is invariant in its type, and this serves tuples of everything.
+def _many(_instance: object, attribute: attrs.Attribute[Any], value: tuple[object, ...]) -> None:
+    """Refuse one where many are wanted: ``uses=(DB)`` is not a tuple."""
+    if not isinstance(value, tuple):  # pyright: ignore[reportUnnecessaryIsInstance] -- authors' code is unchecked
+        raise TypeError(f"{attribute.name}: found {value!r}, expected a tuple: write ({value!r},)")
+
+
+@attrs.frozen(kw_only=True)
+class Release:
+    """One Helm release of the tenant's helmfile.
+
+    Attributes:
+        name: unique in the tenant.
+        chart: the name of its pin in ``charts.yaml``; a chart of that name in the package's own ``charts/`` folder
+            is the package's own and is delivered with the build in lane dev.
+        uses: what it calls.
+        stage: its ``deployStage``.
+        needs: other releases of the same component that must be ready first.
+        wait: whether Helm waits until it is ready; always so when another release needs it.
+        timeout: how long Helm may wait, in seconds.
+        brings: API groups whose CRDs, operator or admission webhook it brings to the cluster.
+        requires: API groups that its objects are of.
+        cluster_objects: cluster-scoped objects that it renders, as ``Kind/name``; each name holds the slug.
+        unpinned: images that no pin decides, with the reason: the reference that a template hard-codes, or the dotted
+            path of the values that would choose it (``"persistence": "the init container is off"``).
+    """
+
+    name: str = attrs.field(validator=dns_label)
+    chart: str
+    uses: tuple[Use[object], ...] = attrs.field(default=(), validator=_many)
+    stage: Stage = Stage.COMPONENTS
+    needs: tuple[str, ...] = attrs.field(default=(), validator=_many)
+    wait: bool = False
+    timeout: int = attrs.field(default=300, validator=attrs.validators.ge(1))
+    brings: tuple[str, ...] = attrs.field(default=(), validator=_many)
+    requires: tuple[str, ...] = attrs.field(default=(), validator=_many)
+    cluster_objects: tuple[str, ...] = attrs.field(default=(), validator=_many)
+    unpinned: Mapping[str, str] = attrs.field(factory=dict[str, str])
+
+
+@attrs.frozen(kw_only=True)
+class Declaration:
+    """What a component is made of: all that binding and ordering need.
+
+    Attributes:
+        releases: its releases; a component without one has only offers.
+        wants: uses that may stay unbound; each is used by a release too.
+        offers: what it provides to the other components of the tenant, and to itself first.
+        scopes: credential scopes that it claims beside its own name.
+    """
+
+    releases: tuple[Release, ...] = attrs.field(default=(), validator=_many)
+    wants: tuple[Use[object], ...] = attrs.field(default=(), validator=_many)
+    offers: tuple[Offer, ...] = attrs.field(default=(), validator=_many)
+    scopes: tuple[str, ...] = attrs.field(default=(), validator=_many)
+
+
+@attrs.frozen(kw_only=True)
+class Wiring:
+    """The parts of the contract, once everything is bound.
+
+    Attributes:
+        overlay: release to values over the unmodified upstream chart.
+        secrets: the Secrets that the component's pods and hooks consume.
+        pre, post: hooks that run before and after the component's releases.
+        schema: what its seeds need of the pinned images.
+        network: the pods that call something outside the namespace, or are called from there.
+        plain: derived values in the overlay that no Secret can carry.
+    """
+
+    overlay: Mapping[str, Mapping[str, Value]] = attrs.field(factory=dict[str, Mapping[str, Value]])
+    secrets: tuple[Secret, ...] = attrs.field(default=(), validator=_many)
+    pre: tuple[Hook, ...] = attrs.field(default=(), validator=_many)
+    post: tuple[Hook, ...] = attrs.field(default=(), validator=_many)
+    schema: tuple[Schema, ...] = attrs.field(default=(), validator=_many)
+    network: tuple[Workload, ...] = attrs.field(default=(), validator=_many)
+    plain: tuple[PlainValue, ...] = attrs.field(default=(), validator=_many)
+
+
+@attrs.frozen(kw_only=True)
+class Component:
+    """One open-source part under the contract. The fields of a subclass are what a tenant may choose.
+
+    Attributes:
+        kind: the component's kind: the name of its entry point in the group ``kiwistack.components``.
+        name: which one it is, where a tenant has two of a kind; the kind by default.
+    """
+
+    kind: ClassVar[str]
+
+    name: str = attrs.field(
+        default=attrs.Factory(lambda self: type(self).kind, takes_self=True),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType, reportUnknownMemberType] -- attrs types it so
+        validator=dns_label,
+    )
+
+    def declare(self) -> Declaration:
+        """Say what the component is made of and what each release uses. Pure."""
+        raise NotImplementedError
+
+    def wire(self, bound: Bound) -> Wiring:
+        """Turn what was bound into overlay, Secrets, hooks, schema contract and network. Pure."""
+        raise NotImplementedError

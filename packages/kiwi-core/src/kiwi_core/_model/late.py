@@ -1,0 +1,171 @@
+"""Late values: what is known only at deploy, as typed leaves of an overlay.
+
+A credential and a pin are named at build and filled in by the engines that deliver. They stand as leaves in a tree of
+plain values; several readers walk that tree (template expressions, taint, the skeleton that rules match on).
+Formatting one into a Python string raises: that would write the name where the value is meant.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, NoReturn, TypeAlias
+from urllib.parse import quote
+
+import attrs
+
+__all__ = [
+    "Credential",
+    "Image",
+    "Late",
+    "Pin",
+    "Quoted",
+    "Text",
+    "Value",
+    "late_leaves",
+    "leaves",
+    "text",
+    "url",
+]
+
+
+class Late:
+    """The base of late values."""
+
+    __slots__ = ()
+
+    def __str__(self) -> NoReturn:
+        raise TypeError(
+            f"{self!r} is known only at deploy and cannot become part of a Python string; "
+            'join it with text("… {part} …", part=value)'
+        )
+
+    def __format__(self, spec: str) -> NoReturn:
+        str(self)
+        raise AssertionError
+
+
+Value: TypeAlias = "None | bool | int | float | str | Late | Sequence[Value] | Mapping[str, Value]"
+"""A tree of Helm values whose leaves may be late."""
+
+Path: TypeAlias = tuple[str | int, ...]
+
+
+@attrs.frozen
+class Credential(Late):
+    """A credential by its name: derived from the seed at deploy, never here.
+
+    Attributes:
+        scope: the claim of one component; ``derivePassword``'s user.
+        purpose: what it is for within the scope; ``derivePassword``'s site.
+        generation: the counter of ``derivePassword``; 1 until it is rotated.
+    """
+
+    scope: str = attrs.field(validator=attrs.validators.min_len(1))
+    purpose: str = attrs.field(validator=attrs.validators.min_len(1))
+    generation: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+
+
+@attrs.frozen
+class Pin(Late):
+    """A part of a pin by name: the version itself stays in ``charts.yaml`` or ``images.yaml``.
+
+    Attributes:
+        name: the key of the pin in the pin file.
+        part: ``name`` is ``registry/repository``, ``reference`` the whole ``registry/repository:tag``.
+    """
+
+    name: str
+    part: Literal["registry", "repository", "name", "tag", "reference"]
+
+
+class Image(NamedTuple):
+    """The two parts of an image pin that charts take most often."""
+
+    repository: Pin
+    tag: Pin
+
+
+@attrs.frozen
+class Quoted(Late):
+    """A credential percent-encoded for its place in a URL (RFC 3986, section 2.1)."""
+
+    value: Credential
+
+
+@attrs.frozen
+class Text(Late):
+    """Literal text and late values, joined in order."""
+
+    segments: tuple[str | Credential | Pin | Quoted, ...]
+
+
+def url(value: str | Credential) -> str | Quoted:
+    """Percent-encode a value for use within a URL: at once when it is known, at deploy when it is a credential."""
+    return quote(value, safe="") if isinstance(value, str) else Quoted(value)
+
+
+def text(template: str, **parts: str | Credential | Pin | Quoted) -> Text:
+    """Join late values into a text: ``text("https://{user}@{host}", user=…, host=…)``.
+
+    Args:
+        template: the text with one ``{name}`` for each part; ``{{`` and ``}}`` are literal braces.
+        parts: the values; each must be used.
+
+    Raises:
+        ValueError: a name without a part, a part without a name, or a conversion such as ``{x!r}`` or ``{x:>8}``.
+    """
+    segments: list[str | Credential | Pin | Quoted] = []
+    used: set[str] = set()
+    for literal, name, spec, conversion in string.Formatter().parse(template):
+        if literal:
+            segments.append(literal)
+        if name is None:
+            continue
+        if spec or conversion or name not in parts:
+            raise ValueError(f"text({template!r}): '{{{name}}}' names no part; the parts are {sorted(parts)}")
+        used.add(name)
+        segments.append(parts[name])
+    if unused := sorted(set(parts) - used):
+        raise ValueError(f"text({template!r}): the parts {unused} stand nowhere in the text")
+    return Text(tuple(segments))
+
+
+def leaves(value: Value, path: Path = ()) -> Iterator[tuple[Path, Value]]:
+    """Walk a tree of values; yield each leaf with its path. An empty map or list is a leaf."""
+    if isinstance(value, Mapping) and value:
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, Sequence) and not isinstance(value, str) and value:
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+def late_leaves(value: Value) -> Iterator[tuple[Path, Credential | Pin]]:
+    """Yield every credential and pin in a tree with its path, those inside texts included."""
+    for path, leaf in leaves(value):
+        yield from ((path, part) for part in parts_of(leaf))
+
+
+def parts_of(leaf: Value) -> Iterator[Credential | Pin]:
+    """Yield the credentials and pins that one leaf is made of."""
+    if isinstance(leaf, Credential | Pin):
+        yield leaf
+    elif isinstance(leaf, Quoted):
+        yield leaf.value
+    elif isinstance(leaf, Text):
+        for segment in leaf.segments:
+            yield from parts_of(segment)
+
+
+def skeleton(leaf: Late, show: Callable[[Credential | Pin], str] = repr) -> str:
+    """Return what is known of a late value as text: literals as they are, the late parts as ``show`` puts them."""
+    if isinstance(leaf, Text):
+        return "".join(part if isinstance(part, str) else skeleton(part, show) for part in leaf.segments)
+    if isinstance(leaf, Quoted):
+        return skeleton(leaf.value, show)
+    if isinstance(leaf, Credential | Pin):
+        return show(leaf)
+    raise TypeError(f"unknown late value {leaf!r}")

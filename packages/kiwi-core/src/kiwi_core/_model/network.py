@@ -1,0 +1,54 @@
+"""What pods need of the network beyond their own namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from kiwi_core._model.names import dns_label
+from kiwi_core._model.service import Use
+
+__all__ = ["Egress", "Workload"]
+
+
+@attrs.frozen(kw_only=True)
+class Egress:
+    """Traffic that leaves the cluster.
+
+    Attributes:
+        to: who is called, for the reader: NetworkPolicies know addresses, not names.
+        ports: TCP ports.
+    """
+
+    to: str = attrs.field(validator=attrs.validators.min_len(1))
+    ports: tuple[int, ...] = (443,)
+
+
+@attrs.frozen(kw_only=True)
+class Workload:
+    """Pods of one kind, and what they call or are called by outside of their namespace.
+
+    Within the namespace everything may talk to everything (a customer's own pods trust each other); a use of a
+    service there needs no entry here.
+
+    Attributes:
+        name: unique in its component.
+        pods: labels that select them.
+        calls: shared services that they call.
+        egress: traffic that leaves the cluster.
+        served_by: the ingress that calls them, with ``ports``.
+        ports: the pods' TCP ports that the ingress calls.
+    """
+
+    name: str = attrs.field(validator=dns_label)
+    pods: Mapping[str, str] = attrs.field(validator=attrs.validators.min_len(1))
+    calls: tuple[Use[object], ...] = ()
+    egress: tuple[Egress, ...] = ()
+    served_by: Use[object] | None = None
+    ports: tuple[int, ...] = ()
+
+    @property
+    def uses(self) -> tuple[Use[object], ...]:
+        """All uses that it names."""
+        return (*self.calls, self.served_by) if self.served_by else self.calls

@@ -1,0 +1,71 @@
+"""Kubernetes Secrets, declared where they are consumed; one copy, in the consumer's own namespace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import attrs
+
+from kiwi_core._model.late import Credential, Late, Pin, Quoted, Text, skeleton
+from kiwi_core._model.names import dns_label
+
+__all__ = ["PlainValue", "Secret", "SecretKey", "checksum"]
+
+
+@attrs.frozen
+class SecretKey:
+    """A key of a Secret of this namespace, by name."""
+
+    secret: str = attrs.field(validator=dns_label)
+    key: str = attrs.field(validator=attrs.validators.min_len(1))
+
+
+@attrs.frozen
+class Secret:
+    """A Secret of the consumer's namespace.
+
+    Attributes:
+        name: a DNS label, unique in the tenant.
+        data: key to value: a credential, a text with credentials in it, or a literal that is no secret
+            (a user name that must stand beside its password).
+    """
+
+    name: str = attrs.field(validator=dns_label)
+    data: Mapping[str, str | Credential | Quoted | Text] = attrs.field(validator=attrs.validators.min_len(1))
+
+
+@attrs.frozen(kw_only=True)
+class PlainValue:
+    """A derived value that stands in a release's values, since the upstream chart takes nothing else.
+
+    Attributes:
+        release: the release whose values hold it.
+        path: the dotted path in the values.
+        reason: why no Secret serves.
+    """
+
+    release: str
+    path: str
+    reason: str = attrs.field(validator=attrs.validators.min_len(1))
+
+
+def checksum(*secrets: Secret) -> str:
+    """Return a mark that changes exactly when the definition of one of the Secrets does.
+
+    It is made of names, generations and literals, so it needs no seed and tells nothing about a value. It goes on the
+    pod template that consumes the Secrets, so that Helm restarts it. It begins with a letter: charts print annotations
+    and labels unquoted, and some hex strings read as numbers.
+    """
+    definition = [[secret.name, {key: _shown(value) for key, value in secret.data.items()}] for secret in secrets]
+    digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
+    return f"k{digest[:31]}"
+
+
+def _shown(value: str | Late) -> str:
+    return f"={value}" if isinstance(value, str) else skeleton(value, _name)
+
+
+def _name(part: Credential | Pin) -> str:
+    return repr(part)

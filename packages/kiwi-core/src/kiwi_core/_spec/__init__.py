@@ -1,0 +1,1 @@
+"""Files to model and back: one strict converter, and one reader for each form of file."""

@@ -1,0 +1,120 @@
+"""The words of the command, and what each calls."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiwi_core import __version__
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 -- argparse gives it no other name
+
+__all__ = ["parse"]
+
+LANES = ("dev", "dogfood", "stable")
+
+
+def parse(words: Sequence[str]) -> Callable[[], int]:
+    """Turn words into a call; argparse prints usage and exits with 2 where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="kiwistack",
+        description="Compose open-source parts into one product, prove the contract, build one ordered helmfile.",
+    )
+    parser.add_argument("--version", action="version", version=f"kiwistack {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _build(commands)
+    _explain(commands)
+    _pins(commands)
+    _component(commands)
+    options = vars(parser.parse_args(words))
+    module, _, name = str(options.pop("run")).partition(":")
+    run: Callable[..., int] = getattr(importlib.import_module(f"kiwi_core.cli.{module}"), name)
+    return partial(run, **options)
+
+
+def _add(commands: Commands, name: str, text: str, run: str) -> argparse.ArgumentParser:
+    """Add a command; ``run`` is the module and the function that it calls, imported when it is."""
+    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _repository(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", nargs="?", default=Path(), type=Path, metavar="PATH", help="a repository or its spec (default: here)"
+    )
+    parser.add_argument("--lane", choices=LANES, help="the lane to build for (default: the one in kiwi.toml)")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", dest="as_json", help="write the result as JSON to stdout")
+
+
+def _build(commands: Commands) -> None:
+    build = _add(commands, "build", "compose, check, and write the tree", "_build:build")
+    _repository(build)
+    build.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: generated/ in the repository)")
+    build.add_argument("--force", action="store_true", help="overwrite files that were changed by hand or are not ours")
+    check = _add(commands, "check", "prove the contract and write nothing", "_build:check")
+    _repository(check)
+    check.add_argument("--strict", action="store_true", help="take what is unproven as a finding")
+    for parser in (build, check):
+        parser.add_argument("--verbose", "-v", action="store_true", help="show what is unproven and what passed, too")
+        _json(parser)
+
+
+def _explain(commands: Commands) -> None:
+    parser = _add(
+        commands,
+        "explain",
+        "say where a release, a value, a pin, a policy or a credential comes from",
+        "_explain:explain",
+    )
+    parser.add_argument(
+        "name", metavar="NAME", help="a release, release.path.to.value, component, pin, policy or Secret"
+    )
+    _repository(parser)
+    _json(parser)
+
+
+def _pins(commands: Commands) -> None:
+    group = commands.add_parser("pins", help="set pins").add_subparsers(required=True, metavar="COMMAND")
+    bump = _add(group, "bump", "set pins in charts.yaml and images.yaml, comments kept", "_pins:bump")
+    _repository(bump)
+    for what, example in (("chart", "NAME=VERSION[@DIGEST]"), ("image", "NAME=TAG[@DIGEST]")):
+        bump.add_argument(
+            f"--{what}", action="append", default=[], metavar=example, dest=f"{what}s", help=f"a {what} pin"
+        )
+
+
+def _component(commands: Commands) -> None:
+    group = commands.add_parser("component", help="list components, capture upstream's facts").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    _json(
+        _add(
+            group, "list", "show what is installed, from which package, what it uses and offers", "_component:list_all"
+        )
+    )
+    captures = group.add_parser("capture", help="write the facts of an upstream artifact").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    chart = _add(
+        captures, "chart", "capture a chart: values, open maps, conditions, images, ports", "_component:capture_chart"
+    )
+    chart.add_argument("chart", type=Path, metavar="CHART", help="an unpacked chart's folder, or a .tgz")
+    schema = _add(captures, "schema", "capture an Alembic history at every release tag", "_component:capture_schema")
+    schema.add_argument("repository", type=Path, metavar="GIT", help="a git repository")
+    schema.add_argument("--folder", required=True, help="the folder of the revisions in it")
+    schema.add_argument("--image", required=True, help="repository of the image that carries them, such as org/app")
+    schema.add_argument(
+        "--tags", default=r"v?\d+\.\d+\.\d+", help="regular expression of the tags (default: %(default)s)"
+    )
+    for parser in (chart, schema):
+        parser.add_argument("--source", required=True, help="where it was taken from, for the reader")
+        parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the facts folder of the package")

@@ -1,0 +1,271 @@
+"""Plugins: how component packages, rules and emitters are found. The only module that imports pluggy.
+
+A component package has an entry point in the group ``kiwistack.components`` for each kind that it ships; the entry
+point's name is the kind, its value a module with the hooks below::
+
+    [project.entry-points."kiwistack.components"]
+    hello = "kiwi_component_hello"
+
+    # kiwi_component_hello/__init__.py
+    from kiwi_core.plugins import hookimpl
+
+    @hookimpl
+    def kiwistack_components() -> Sequence[type[Component]]:
+        return [Hello]
+
+Installed never means enabled: only the kinds that a spec names are imported. What the package ships as data stands
+beside that module: ``charts/<name>/`` its own charts, ``facts/charts/*.json`` and ``facts/schemas/*.json`` captures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import attrs
+import pluggy
+
+from kiwi_core._compose.stack import Package
+from kiwi_core._contract.results import Check, Evidence, Outcome, Result, Rule, finding, passed, unproven
+from kiwi_core._deliver.local_chart import read_chart
+from kiwi_core._emit.tree import Emitter
+from kiwi_core._model.capture_json import load_chart, load_schema
+from kiwi_core._model.component import Component
+from kiwi_core._model.service import Offer
+from kiwi_core.errors import KiwiError, PluginError, Problem, did_you_mean
+
+__all__ = [
+    "Check",
+    "Emitter",
+    "Evidence",
+    "HookSpecs",
+    "Installed",
+    "Outcome",
+    "Plugins",
+    "Result",
+    "Rule",
+    "finding",
+    "hookimpl",
+    "passed",
+    "unproven",
+]
+
+_PROJECT: Final = "kiwistack"
+_GROUP: Final = "kiwistack.components"
+_CORE: Final = "kiwi-core"
+
+_hookspec = pluggy.HookspecMarker(_PROJECT)
+hookimpl = pluggy.HookimplMarker(_PROJECT)
+
+
+class HookSpecs:
+    """The hooks. Each returns classes or functions; behaviour lives in those."""
+
+    @_hookspec
+    def kiwistack_components(self) -> Sequence[type[Component]]:
+        """Return the component classes of the package; a spec names them by their ``kind``."""
+        raise NotImplementedError
+
+    @_hookspec
+    def kiwistack_services(self) -> Sequence[type[Offer]]:
+        """Return classes of offers, so that a spec in data can write one down by its ``kind``."""
+        raise NotImplementedError
+
+    @_hookspec
+    def kiwistack_rules(self) -> Sequence[Rule]:
+        """Return rules that are proven beside the contract's own."""
+        raise NotImplementedError
+
+    @_hookspec
+    def kiwistack_emitters(self) -> Sequence[Emitter]:
+        """Return functions that write files beside the helmfile."""
+        raise NotImplementedError
+
+
+@attrs.frozen(kw_only=True)
+class Installed:
+    """An entry point as it was found.
+
+    Attributes:
+        component: the class, or None when it cannot be had.
+        problem: why it cannot.
+    """
+
+    kind: str
+    distribution: str
+    version: str
+    component: type[Component] | None
+    problem: Problem | None
+
+
+class Plugins:
+    """The plugins that are installed, imported only as far as they are asked for.
+
+    Args:
+        found: entry points; those of the environment by default.
+    """
+
+    def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
+        self._found = tuple(entry_points(group=_GROUP) if found is None else found)
+        self._manager = pluggy.PluginManager(_PROJECT)
+        self._manager.add_hookspecs(HookSpecs)
+        self._modules: dict[str, ModuleType] = {}
+        from kiwi_core import _builtin
+
+        self._manager.register(_builtin, name=_CORE)
+
+    @cached_property
+    def _entries(self) -> Mapping[str, Sequence[EntryPoint]]:
+        entries: dict[str, list[EntryPoint]] = {}
+        for entry in self._found:
+            if all(_source(entry) != _source(other) for other in entries.get(entry.name, ())):
+                entries.setdefault(entry.name, []).append(entry)
+        return entries
+
+    def component(self, kind: str) -> type[Component]:
+        """Import the plugin of a kind and return its component class.
+
+        Raises:
+            PluginError: nobody ships the kind, two do, or the package cannot be imported.
+        """
+        entry = self._entry(kind)
+        self._load(kind, entry)
+        shipped: list[Sequence[type[Component]]] = self._manager.hook.kiwistack_components()
+        classes = [cls for group in shipped for cls in group if cls.kind == kind]
+        if not classes:
+            raise PluginError(
+                Problem(
+                    f"{_source(entry)} has an entry point {kind!r} and no component class of that kind",
+                    hint=f"kiwistack_components() in {entry.value} must return a class with kind = {kind!r}",
+                )
+            )
+        return classes[0]
+
+    def offer(self, kind: str) -> type[Offer]:
+        """Return the class of offers of a kind, among those of the plugins loaded so far.
+
+        Raises:
+            PluginError: nobody ships it.
+        """
+        known: dict[str, type[Offer]] = {
+            cls.kind: cls for group in self._manager.hook.kiwistack_services() for cls in group
+        }
+        if kind not in known:
+            raise PluginError(
+                Problem(
+                    f"no plugin offers services of kind {kind!r}", hint=did_you_mean(kind, known, otherwise="there are")
+                )
+            )
+        return known[kind]
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Return the rules of the core and of the loaded plugins, by letter."""
+        return tuple(
+            sorted((rule for group in self._manager.hook.kiwistack_rules() for rule in group), key=lambda r: r.letter)
+        )
+
+    def emitters(self) -> tuple[Emitter, ...]:
+        """Return the emitters of the core and of the loaded plugins."""
+        return tuple(emitter for group in self._manager.hook.kiwistack_emitters() for emitter in group)
+
+    def packages(self, kinds: Iterable[str]) -> Mapping[str, Package]:
+        """Return the packages of component kinds, with their charts and facts; ``""`` is the core."""
+        from kiwi_core import _builtin
+
+        core = _package(_builtin, _CORE, _core_version())
+        packages = {"": core}
+        for kind in kinds:
+            entry = self._entry(kind)
+            distribution, version = _source(entry)
+            module = self._load(kind, entry)
+            packages[kind] = core if module is _builtin else _package(module, distribution, version)
+        return packages
+
+    def installed(self) -> Iterator[Installed]:
+        """Import every installed plugin and yield what it ships; a broken one stops no other."""
+        for kind, entries in sorted(self._entries.items()):
+            for entry in entries:
+                distribution, version = _source(entry)
+                component, problem = None, None
+                try:
+                    component = self.component(kind)
+                except KiwiError as error:
+                    problem = error.problems[0]
+                yield Installed(
+                    kind=kind, distribution=distribution, version=version, component=component, problem=problem
+                )
+
+    def _entry(self, kind: str) -> EntryPoint:
+        entries = self._entries.get(kind, ())
+        if not entries:
+            raise PluginError(
+                Problem(
+                    f"there is no component of kind {kind!r}",
+                    hint=did_you_mean(kind, self._entries, otherwise="installed")
+                    + f"; or install the package that ships it (kiwi-component-{kind}?)",
+                )
+            )
+        if len(entries) > 1:
+            sources = " and ".join(" ".join(_source(entry)) for entry in entries)
+            raise PluginError(
+                Problem(f"two packages ship a component of kind {kind!r}: {sources}", hint="uninstall one of them")
+            )
+        return entries[0]
+
+    def _load(self, kind: str, entry: EntryPoint) -> ModuleType:
+        module = self._modules.get(kind)
+        if module is not None:
+            return module
+        try:
+            module = entry.load()
+        except KiwiError:
+            raise
+        except Exception as error:  # a plugin may raise anything on import
+            raise PluginError(_broken(kind, entry, error)) from error
+        if not isinstance(module, ModuleType):
+            raise PluginError(
+                Problem(f"entry point {kind!r} of {' '.join(_source(entry))} is no module: {entry.value}")
+            )
+        if not self._manager.is_registered(module):
+            self._manager.register(module, name=entry.value)
+        self._modules[kind] = module
+        return module
+
+
+def _broken(kind: str, entry: EntryPoint, error: Exception) -> Problem:
+    distribution, version = _source(entry)
+    return Problem(
+        f"the plugin of component {kind!r} cannot be loaded: {distribution} {version} ({entry.value}): "
+        f"{type(error).__name__}: {error}",
+        hint=f"reinstall or update {distribution}, or take {kind!r} out of the spec",
+    )
+
+
+def _source(entry: EntryPoint) -> tuple[str, str]:
+    """Return distribution and version of an entry point."""
+    return (entry.dist.name, entry.dist.version) if entry.dist else ("an unknown distribution", "?")
+
+
+def _core_version() -> str:
+    from kiwi_core import __version__
+
+    return __version__
+
+
+def _package(module: ModuleType, distribution: str, version: str) -> Package:
+    assert module.__file__ is not None  # namespace packages have no hooks
+    root = Path(module.__file__).parent
+    charts = {path.parent.name: read_chart(path.parent) for path in sorted(root.glob("charts/*/Chart.yaml"))}
+    captures = [load_chart(path.read_bytes(), file=str(path)) for path in sorted(root.glob("facts/charts/*.json"))]
+    schemas = [load_schema(path.read_bytes(), file=str(path)) for path in sorted(root.glob("facts/schemas/*.json"))]
+    return Package(
+        distribution=distribution,
+        version=version,
+        charts=charts,
+        captures={(capture.name, capture.version): capture for capture in captures},
+        schemas={schema.image: schema for schema in schemas},
+    )

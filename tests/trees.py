@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -19,10 +20,10 @@ SEED = "correct horse battery staple, for tests only"
 
 STUB = {
     "Chart.yaml": "apiVersion: v2\nname: {name}\nversion: {version}\n",
-    # What Helm would hand to a template, as one JSON text.
+    # What Helm would hand to a template, as one JSON text; encoded, since toJson lets through what YAML refuses.
     "templates/values.yaml": (
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{{{ .Release.Name }}}}-values\n"
-        "data:\n  values: {{{{ .Values | toJson | toJson }}}}\n"
+        "data:\n  values: {{{{ .Values | toJson | b64enc }}}}\n"
     ),
 }
 
@@ -89,7 +90,7 @@ def stub_values(manifests: str, release: str) -> object:
     """Return the values that a stub chart was given."""
     for item in objects(manifests):
         if cast("dict[str, str]", item["metadata"])["name"] == f"{release}-values":
-            return json.loads(cast("dict[str, str]", item["data"])["values"])
+            return json.loads(base64.b64decode(cast("dict[str, str]", item["data"])["values"]))
     raise AssertionError(f"{release} was not rendered")
 
 

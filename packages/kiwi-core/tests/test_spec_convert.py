@@ -46,17 +46,17 @@ class IntegerBox(Box[int]):
     label: str = ""
 
 
+def _own_kind(part: Part) -> str:
+    return type(part).kind
+
+
 @attrs.frozen(kw_only=True)
 class Part:
     """An abstract base."""
 
     kind: ClassVar[str]
 
-    name: str = attrs.field()
-
-    @name.default  # pyright: ignore[reportAttributeAccessIssue, reportUntypedFunctionDecorator, reportUnknownMemberType] -- attrs types a field as its value
-    def _own_kind(self) -> str:
-        return type(self).kind
+    name: str = attrs.field(default=attrs.Factory(_own_kind, takes_self=True))
 
 
 @attrs.frozen(kw_only=True)
@@ -347,6 +347,38 @@ def test_every_missing_field_is_named() -> None:
         "f: the field 'second' is missing, expected one of 'core', 'mesh'",
         "f: the field 'third' is missing, expected text or nothing (null)",
     ]
+
+
+@attrs.frozen
+class Required:
+    slug: Slug
+    lane: Literal["dev"]
+    noted: Annotated[int, "a note"]
+    either: bool | str | int
+    many: list[str] | None
+    table: dict[str, int]
+    box: Box[int]
+    anything: object
+    raw: bytes
+
+
+def test_every_form_of_type_has_its_words() -> None:
+    assert [message.partition(" is missing, expected ")[2] for message in messages({}, Required)] == [
+        "text",
+        "'dev'",
+        "a whole number",
+        "true or false, text or a whole number",
+        "a list or nothing (null)",
+        "a mapping",
+        "a mapping (Box)",
+        "any value",
+        "a bytes",
+    ]
+
+
+def test_null_is_taken_where_it_is_allowed() -> None:
+    value = CONVERTER.structure({"text": "", "maybe": None, "either": None, "box": None}, Everything, file="f")
+    assert value == Everything(text="")
 
 
 @pytest.mark.parametrize("data", [None, "text", 3, [], [("text", "")]])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kiwi_core._contract.results import Rule
-from kiwi_core._emit.tree import Emitter
-from kiwi_core._model.component import Component
-from kiwi_core._model.service import Offer
 from kiwi_core.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from kiwi_core._contract.results import Rule
+    from kiwi_core._emit.tree import Emitter
+    from kiwi_core._model.component import Component
+    from kiwi_core._model.service import Offer
 
 
 @hookimpl

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from kiwi_core._compose.compose import compose
-from kiwi_core._compose.stack import ChartFiles, Inputs, Stack
-from kiwi_core._compose.values import CUSTOMER, Layer
-from kiwi_core._contract.results import Evidence, Result, check
-from kiwi_core._deliver.git import pin_history
-from kiwi_core._deliver.local_chart import read_chart
-from kiwi_core._emit.tree import Tree, emit
-from kiwi_core._model.component import Component
 from kiwi_core._model.lane import Lane
-from kiwi_core._model.late import Value
-from kiwi_core._model.pins import PinFiles
-from kiwi_core._model.service import Offer
-from kiwi_core._model.tenant import Cluster, Tenant
 from kiwi_core._spec.convert import Converter
-from kiwi_core._spec.document import Document
 from kiwi_core._spec.pyspec import Pending, start
-from kiwi_core._spec.repo import Repo, find_repo, read_overlays, read_pins, shown
-from kiwi_core._spec.tomlfile import read_toml
+from kiwi_core._spec.repo import Repo, find_repo, shown
 from kiwi_core.errors import Problem, SpecError, Where
-from kiwi_core.plugins import Plugins
+
+# The specs' child processes take as long as all that is imported here: they are started first, the rest is imported
+# while they run.
+if TYPE_CHECKING:
+    from kiwi_core._compose.stack import ChartFiles, Stack
+    from kiwi_core._compose.values import Layer
+    from kiwi_core._contract.results import Evidence, Result
+    from kiwi_core._emit.tree import Tree
+    from kiwi_core._model.pins import PinFiles
+    from kiwi_core._model.tenant import Cluster, Tenant
+    from kiwi_core._spec.document import Document
+    from kiwi_core.plugins import Plugins
 
 __all__ = ["Project", "load", "load_cluster", "template_of"]
 
-T = TypeVar("T", Tenant, Cluster)
+T = TypeVar("T", "Tenant", "Cluster")
 
 
 @attrs.frozen(kw_only=True)
@@ -52,10 +49,14 @@ class Project:
 
     def check(self) -> tuple[Result, ...]:
         """Prove the contract."""
+        from kiwi_core._contract.results import check
+
         return check(self.stack, self.evidence, self.plugins.rules())
 
     def emit(self) -> Tree:
         """Return what a build writes."""
+        from kiwi_core._emit.tree import emit
+
         return emit(self.stack, self.plugins.emitters())
 
 
@@ -70,15 +71,24 @@ def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = l
     Raises:
         InputError: something of it is wrong; what is wrong in one file is told at once.
     """
-    plugins = Plugins()
-    converter = _converter(plugins)
-    repo = find_repo(path, converter)
+    repo = find_repo(path, Converter())
     if repo.kind != "tenant":
         hint = "a cluster's own tree has nothing to hold before it has gateways; kiwistack check looks at its spec"
         raise SpecError(Problem("this is a cluster's spec, expected a tenant's", Where(shown(repo.spec)), hint))
-    cluster_repo = find_repo(repo.cluster, converter)
-    say(f"reading {shown(repo.spec)} and {shown(cluster_repo.spec)}")
+    cluster_repo = find_repo(repo.cluster, Converter())
     pending, cluster_pending = _start(repo.spec), _start(cluster_repo.spec)
+    say(f"reading {shown(repo.spec)} and {shown(cluster_repo.spec)}")
+    from kiwi_core._compose.compose import compose
+    from kiwi_core._compose.stack import Inputs
+    from kiwi_core._compose.values import CUSTOMER
+    from kiwi_core._contract.results import Evidence
+    from kiwi_core._deliver.git import pin_history
+    from kiwi_core._model.tenant import Cluster, Tenant
+    from kiwi_core._spec.template import read_overlays, read_pins
+    from kiwi_core.plugins import Plugins
+
+    plugins = Plugins()
+    converter = _converter(plugins)
     lane = lane or repo.settings.lane
     pins = read_pins(repo.template, lane, converter)
     history, no_history = pin_history(repo.template / "environments" / lane)
@@ -125,9 +135,11 @@ def load_cluster(path: Path) -> tuple[Cluster, Sequence[Problem]]:
     Raises:
         InputError: something of it is wrong.
     """
-    converter = _converter(Plugins())
-    repo = find_repo(path, converter)
-    return _read(_start(repo.spec), repo, Cluster, converter)
+    from kiwi_core._model.tenant import Cluster
+    from kiwi_core.plugins import Plugins
+
+    repo = find_repo(path, Converter())
+    return _read(_start(repo.spec), repo, Cluster, _converter(Plugins()))
 
 
 def template_of(path: Path) -> tuple[Path, Lane]:
@@ -136,11 +148,14 @@ def template_of(path: Path) -> tuple[Path, Lane]:
     Raises:
         SpecError: there is no repository, or its ``kiwi.toml`` is wrong.
     """
-    repo = find_repo(path, _converter(Plugins()))
+    repo = find_repo(path, Converter())
     return repo.template, repo.settings.lane
 
 
 def _converter(plugins: Plugins) -> Converter:
+    from kiwi_core._model.component import Component
+    from kiwi_core._model.service import Offer
+
     return Converter({Component: plugins.component, Offer: plugins.offer})
 
 
@@ -151,6 +166,8 @@ def _start(spec: Path) -> Pending | None:
 def _read(pending: Pending | None, repo: Repo, form: type[T], converter: Converter) -> tuple[T, Sequence[Problem]]:
     file = shown(repo.spec)
     if pending is None:
+        from kiwi_core._spec.tomlfile import read_toml
+
         document = read_toml(repo.spec, name=file, error=SpecError)
         return converter.structure(document.data, form, file=file, lines=document.line), ()
     loaded = pending.result()
@@ -161,17 +178,20 @@ def _read(pending: Pending | None, repo: Repo, form: type[T], converter: Convert
 
 def _local_charts(pins: PinFiles, folder: Path, lane: Lane) -> Mapping[str, ChartFiles]:
     """Read the charts that the developer named in lane dev; elsewhere the contract reports them."""
+    from kiwi_core._deliver.local_chart import read_chart
+
     if lane.is_pinned:
         return {}
     return {name: read_chart(folder / pin.path) for name, pin in pins.pins.charts.items() if pin.path is not None}
 
 
 def _layers(*sources: tuple[str, Mapping[str, Document]]) -> Mapping[str, Sequence[Layer]]:
+    from kiwi_core._compose.values import Layer
+
     layers: dict[str, list[Layer]] = {}
     for origin, documents in sources:
         for release, document in documents.items():
-            values: Value = document.data
-            if isinstance(values, Mapping):
-                layer = Layer(origin=origin, file=document.file, values=values, line=document.line)
+            if isinstance(document.data, Mapping):
+                layer = Layer(origin=origin, file=document.file, values=document.data, line=document.line)
                 layers.setdefault(release, []).append(layer)
     return layers

@@ -21,22 +21,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import pluggy
 
-from kiwi_core._compose.stack import Package
-from kiwi_core._contract.results import Check, Evidence, Outcome, Result, Rule, finding, passed, unproven
-from kiwi_core._deliver.local_chart import read_chart
-from kiwi_core._emit.tree import Emitter
-from kiwi_core._model.capture_json import load_chart, load_schema
-from kiwi_core._model.component import Component
-from kiwi_core._model.service import Offer
 from kiwi_core.errors import KiwiError, PluginError, Problem, did_you_mean
+
+# A spec's child process imports this module for hookimpl alone: what the host needs is imported where it is used.
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from kiwi_core._compose.stack import Package
+    from kiwi_core._contract.results import Check
+    from kiwi_core._contract.results import Evidence
+    from kiwi_core._contract.results import Outcome
+    from kiwi_core._contract.results import Result
+    from kiwi_core._contract.results import Rule
+    from kiwi_core._contract.results import finding
+    from kiwi_core._contract.results import passed
+    from kiwi_core._contract.results import unproven
+    from kiwi_core._emit.tree import Emitter
+    from kiwi_core._model.component import Component
+    from kiwi_core._model.service import Offer
 
 __all__ = [
     "Check",
@@ -60,6 +69,17 @@ _CORE: Final = "kiwi-core"
 
 _hookspec = pluggy.HookspecMarker(_PROJECT)
 hookimpl = pluggy.HookimplMarker(_PROJECT)
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from kiwi_core._contract import results
+        from kiwi_core._emit import tree
+
+        value: object = getattr(tree if name == "Emitter" else results, name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class HookSpecs:
@@ -110,7 +130,7 @@ class Plugins:
     """
 
     def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
-        self._found = tuple(entry_points(group=_GROUP) if found is None else found)
+        self._found = tuple(_entry_points() if found is None else found)
         self._manager = pluggy.PluginManager(_PROJECT)
         self._manager.add_hookspecs(HookSpecs)
         self._modules: dict[str, ModuleType] = {}
@@ -236,6 +256,12 @@ class Plugins:
         return module
 
 
+def _entry_points() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=_GROUP)
+
+
 def _broken(kind: str, entry: EntryPoint, error: Exception) -> Problem:
     distribution, version = _source(entry)
     return Problem(
@@ -257,6 +283,10 @@ def _core_version() -> str:
 
 
 def _package(module: ModuleType, distribution: str, version: str) -> Package:
+    from kiwi_core._compose.stack import Package
+    from kiwi_core._deliver.local_chart import read_chart
+    from kiwi_core._model.capture_json import load_chart, load_schema
+
     assert module.__file__ is not None  # namespace packages have no hooks
     root = Path(module.__file__).parent
     charts = {path.parent.name: read_chart(path.parent) for path in sorted(root.glob("charts/*/Chart.yaml"))}

@@ -7,12 +7,13 @@ from typing import TypeAlias
 
 import attrs
 
+from kiwi_core._compose.asking import ask
 from kiwi_core._model.component import Component, Declaration
 from kiwi_core._model.service import Asked, Home, Offer, Use, UseKey
 from kiwi_core._model.tenant import Cluster, Tenant
 from kiwi_core.errors import ComposeError, Problem, did_you_mean, raise_all
 
-__all__ = ["Binding", "Declared", "bind", "declare"]
+__all__ = ["Binding", "Declared", "bind", "declare", "name_of"]
 
 
 @attrs.frozen(kw_only=True)
@@ -58,14 +59,22 @@ Candidate: TypeAlias = "tuple[str | None, Offer]"
 Bindings: TypeAlias = Mapping[str, Mapping[UseKey, "Binding | None"]]
 
 
-def declare(components: Sequence[Component]) -> tuple[Declared, ...]:
+def declare(components: Sequence[Component], packages: Mapping[str, object] | None = None) -> tuple[Declared, ...]:
     """Ask every component for its declaration.
 
+    Args:
+        components: the components.
+        packages: kind to the package that it comes from, for the reader of an error.
+
     Raises:
+        PluginError: a component's own code fails.
         ComposeError: two of one name, a release or offer declared twice, two different uses of one key, or a need or
             an offer that names no release of its component.
     """
-    declared = tuple(Declared(component=item, declaration=item.declare()) for item in components)
+    declared = tuple(
+        Declared(component=item, declaration=ask(name_of(item, packages), "declare()", item.declare, Declaration))
+        for item in components
+    )
     problems: list[Problem] = []
     owners: dict[str, str] = {}
     names: set[str] = set()
@@ -83,6 +92,11 @@ def declare(components: Sequence[Component]) -> tuple[Declared, ...]:
             owners[release.name] = item.name
     raise_all(ComposeError, problems)
     return declared
+
+
+def name_of(component: Component, packages: Mapping[str, object] | None = None) -> str:
+    """Return a component's name with the package that it comes from, for the reader of an error."""
+    return f"component {component.name!r} ({(packages or {}).get(component.kind, type(component).__module__)})"
 
 
 def _problems(item: Declared) -> Iterator[Problem]:
@@ -126,48 +140,37 @@ def bind(declared: Sequence[Declared], tenant: Tenant, cluster: Cluster) -> Bind
     Raises:
         ComposeError: a use that nobody or more than one could serve, a choice in ``bind`` that names no use or no
             offer, or an offer that gives something other than the use expects.
+        PluginError: an offer's own code fails.
     """
     problems: list[Problem] = []
-    chosen = dict(tenant.bind)
     bindings: dict[str, dict[UseKey, Binding | None]] = {item.name: {} for item in declared}
     for item in declared:
         bound = bindings[item.name]
         wanted = {use.key for use in item.declaration.wants}
         for key, use in item.uses().items():
-            choice_of = chosen.pop(f"{item.name}/{key}", None) or _pop_kind(chosen, item, use)
-            found = _candidates(use, item, declared, cluster)
-            match _choose(found, choice_of) if choice_of is not None else found:
+            choice = tenant.bind.get(f"{item.name}/{key}", tenant.bind.get(f"{item.name}/{key.kind}"))
+            found = _candidates(use, declared, cluster)
+            own = [candidate for candidate in found if candidate[0] == item.name]
+            match _choose(found, choice) if choice is not None else own or found:
                 case [(provider, offer)]:
                     bound[key] = _bound(item, use, provider, offer, tenant.home, problems)
-                case [] if choice_of is None and key in wanted:
+                case [] if choice is None and key in wanted:
                     bound[key] = None
                 case several:
-                    problems.append(_unbound(item, use, found, several, choice_of, cluster))
-    known = [f"{item.name}/{key.kind}" for item in declared for key in item.uses()]
-    for choice in chosen:
-        hint = did_you_mean(choice, known, otherwise="the uses are")
-        problems.append(Problem(f"bind names {choice!r}, which no component of the tenant uses", hint=hint))
+                    problems.append(_unbound(item, use, found, several, choice, cluster))
+    known = {f"{item.name}/{word}" for item in declared for key in item.uses() for word in (key.kind, str(key))}
+    for name in tenant.bind:
+        if name not in known:
+            hint = did_you_mean(name, known, otherwise="the uses are")
+            problems.append(Problem(f"bind names {name!r}, which no component of the tenant uses", hint=hint))
     raise_all(ComposeError, problems)
     return bindings
 
 
-def _pop_kind(chosen: dict[str, str], item: Declared, use: Use[object]) -> str | None:
-    """Return the choice for all uses of a kind; it is spent with the last of them."""
-    key = f"{item.name}/{use.kind}"
-    choice = chosen.get(key)
-    last = [other for other in item.uses().values() if other.kind == use.kind][-1]
-    if last.key == use.key:
-        chosen.pop(key, None)
-    return choice
-
-
-def _candidates(use: Use[object], item: Declared, declared: Sequence[Declared], cluster: Cluster) -> list[Candidate]:
+def _candidates(use: Use[object], declared: Sequence[Declared], cluster: Cluster) -> list[Candidate]:
     if use.shared:
         return [(None, offer) for offer in cluster.offers if offer.kind == use.kind]
-    own: list[Candidate] = [(item.name, offer) for offer in item.declaration.offers if offer.kind == use.kind]
-    return own or [
-        (other.name, offer) for other in declared for offer in other.declaration.offers if offer.kind == use.kind
-    ]
+    return [(item.name, offer) for item in declared for offer in item.declaration.offers if offer.kind == use.kind]
 
 
 def _choose(found: list[Candidate], choice: str) -> list[Candidate]:
@@ -180,7 +183,8 @@ def _choose(found: list[Candidate], choice: str) -> list[Candidate]:
 def _bound(
     item: Declared, use: Use[object], provider: str | None, offer: Offer, home: Home, problems: list[Problem]
 ) -> Binding:
-    value = offer.bind(use, Asked(component=item.name), home)
+    who = f"{type(offer).__name__} of {provider or 'the cluster'}"
+    value = ask(who, "bind()", lambda: offer.bind(use, Asked(component=item.name), home), object)
     if not isinstance(value, use.binding):
         problems.append(
             Problem(
@@ -200,7 +204,7 @@ def _unbound(
     choice: str | None,
     cluster: Cluster,
 ) -> Problem:
-    names = [f"{who}/{offer.name}" if who else offer.name for who, offer in found]
+    names = [f"{who}/{offer.name}" if who else offer.name for who, offer in several or found]
     what = f"component {item.name!r} uses {use.key}"
     setting = f'bind={{"{item.name}/{use.kind}": "…"}}'
     if choice is not None and not several:

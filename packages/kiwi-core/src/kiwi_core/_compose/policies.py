@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
+from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding, Bindings
 from kiwi_core._model.component import Wiring
 from kiwi_core._model.late import Value
@@ -42,8 +43,9 @@ def policies(wirings: Mapping[str, Wiring], bindings: Bindings, cluster: Cluster
     """Return what a customer's namespace allows; the default deny stands in the foundation chart itself.
 
     Raises:
-        ComposeError: the cluster states no fact that a policy needs, or a workload calls what its component does not
-            use.
+        ComposeError: the cluster states no fact that a policy needs, a workload calls what its component does not
+            use, or two policies have one name.
+        PluginError: an offer's own code fails.
     """
     problems: list[Problem] = []
     found = [_own_pods(), _dns(cluster)]
@@ -54,11 +56,24 @@ def policies(wirings: Mapping[str, Wiring], bindings: Bindings, cluster: Cluster
             spoken_for.update(use.key for use in workload.uses)
             found += _workload(component, workload, bound, cluster, problems)
         for key, binding in bound.items():
-            endpoint = binding.offer.endpoint() if binding else None
+            endpoint = _endpoint(binding)
             if binding and endpoint and endpoint.namespace and key not in spoken_for and binding.use.kind != "ingress":
                 found.append(_call(f"{component}-to-{key.kind}-{key.name}", {}, binding, endpoint))
+    names = [policy.name for policy in found]
+    problems += [
+        Problem(f"two NetworkPolicies are named {name!r}", hint="give one of the workloads another name")
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
     raise_all(ComposeError, problems)
     return tuple(found)
+
+
+def _endpoint(binding: Binding | None) -> Endpoint | None:
+    if binding is None:
+        return None
+    who = f"{type(binding.offer).__name__} of {binding.source}"
+    return ask(who, "endpoint()", binding.offer.endpoint, Endpoint, type(None))
 
 
 def _workload(
@@ -76,11 +91,11 @@ def _workload(
     ]
     for use in workload.calls:
         binding = bound.get(use.key)
-        endpoint = binding.offer.endpoint() if binding else None
+        endpoint = _endpoint(binding)
         if binding and endpoint and endpoint.namespace:
             yield _call(f"{name}-to-{use.kind}-{use.name}", workload.pods, binding, endpoint)
     ingress = bound.get(workload.served_by.key) if workload.served_by else None
-    endpoint = ingress.offer.endpoint() if ingress else None
+    endpoint = _endpoint(ingress)
     if ingress and endpoint:
         yield Policy(
             name=f"{name}-from-{ingress.use.kind}",

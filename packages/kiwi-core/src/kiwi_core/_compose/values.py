@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from kiwi_core._model.late import Late, Path, Value
+from kiwi_core._model.late import Late, Path, Text, Value
 from kiwi_core.errors import Problem, Where, dotted
 
 __all__ = ["CUSTOMER", "Layer", "check_values", "get", "merge", "origins"]
@@ -94,6 +94,9 @@ def origins(layers: Sequence[Layer], path: Path) -> tuple[Layer, ...]:
 def check_values(values: Value, *, file: str, path: Path = ()) -> Iterator[Problem]:
     """Find what could not reach Helm as it is meant: foreign types, unsafe numbers, text that is not Unicode."""
     match values:
+        case Text():
+            for segment in values.segments:
+                yield from check_values(segment, file=file, path=path)
         case None | bool() | Late():
             return
         case int() if abs(values) > MAX_SAFE_INTEGER:
@@ -133,4 +136,4 @@ def _check_key(key: object, file: str, path: Path) -> Iterator[Problem]:
     if isinstance(key, str):
         yield from check_values(key, file=file, path=(*path, key))
     else:
-        yield Problem(f"the key {key!r} is a {type(key).__name__}, expected a text", Where(file, None, path))
+        yield Problem(f"the key {key!r} is of type {type(key).__name__}, expected a text", Where(file, None, path))

@@ -1,4 +1,4 @@
-"""What a chart would do with a release's values, as far as its capture tells."""
+"""What a chart would do with a release's values, as far as its capture tells, and how rules read those values."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from kiwi_core._compose.stack import StackRelease
 from kiwi_core._compose.values import get, merge
 from kiwi_core._model.capture import UNSAID, ChartCapture, Subchart
-from kiwi_core._model.late import Late, Path, Value
+from kiwi_core._model.late import Late, Path, Pin, Value, late_leaves, leaves
+from kiwi_core.errors import Where
 
-__all__ = ["active_subcharts", "capture_command", "effective", "is_on", "leads"]
+__all__ = [
+    "active_subcharts",
+    "capture_command",
+    "effective",
+    "image_pins",
+    "is_on",
+    "leads",
+    "named_leaves",
+    "place",
+]
 
 
 def effective(release: StackRelease, capture: ChartCapture) -> Mapping[str, Value]:
@@ -37,16 +47,17 @@ def _truthy(path: str, tree: Mapping[str, Value]) -> bool:
 
 
 def active_subcharts(capture: ChartCapture, tree: Mapping[str, Value]) -> Iterator[Subchart]:
-    """Yield the subcharts that are switched on: the first condition that exists decides, none means on."""
+    """Yield the subcharts that are switched on: the first condition that is true or false decides, none means on."""
     for subchart in capture.subcharts:
         for condition in subchart.conditions:
             try:
                 value = get(tree, tuple(condition.split(".")))
             except KeyError:
                 continue
-            if value is not False:
-                yield subchart
-            break
+            if isinstance(value, bool):
+                if value:
+                    yield subchart
+                break
         else:
             yield subchart
 
@@ -54,6 +65,35 @@ def active_subcharts(capture: ChartCapture, tree: Mapping[str, Value]) -> Iterat
 def leads(path: Path, to: Path) -> bool:
     """Say whether a path is another one or one of its parents."""
     return to[: len(path)] == path
+
+
+def named_leaves(tree: Mapping[str, Value]) -> Iterator[tuple[Path, str, Value]]:
+    """Walk a tree of values; yield each leaf with its path and what it is called.
+
+    That is its last key, or in a list of ``{name: …, value: …}``, such as a container's ``env``, the name.
+    """
+    for path, leaf in leaves(tree):
+        name = next((step for step in reversed(path) if isinstance(step, str)), "")
+        if path[-1:] == ("value",):
+            try:
+                beside = get(tree, (*path[:-1], "name"))
+            except KeyError:
+                beside = None
+            name = beside if isinstance(beside, str) else name
+        yield path, name, leaf
+
+
+def image_pins(release: StackRelease) -> set[str]:
+    """Return the names of the image pins in a release's values."""
+    return {late.name for _, late in late_leaves(release.values) if isinstance(late, Pin)}
+
+
+def place(release: StackRelease, path: Path) -> Where | None:
+    """Return the file and line that set a value; None for what no file says."""
+    for layer in reversed(release.layers):
+        if layer.file and (line := layer.line(path)) is not None:
+            return Where(layer.file, line)
+    return None
 
 
 def capture_command(release: StackRelease) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from kiwi_core._compose.stack import Stack
-from kiwi_core._contract.results import Commit, Evidence, Result, finding, passed, unproven
-from kiwi_core._model.late import Pin, late_leaves
+from kiwi_core._contract.chart import image_pins
+from kiwi_core._contract.results import Commit, Evidence, Result, finding, passed, proven, unproven
 from kiwi_core._spec.document import Document
 from kiwi_core._spec.yamlfile import parse_yaml
 from kiwi_core.errors import InputError
@@ -20,48 +20,68 @@ from kiwi_core.errors import InputError
 __all__ = ["check_history"]
 
 LETTER = "c"
+SUBJECT: Final = "history of the pins"
 FILES: Final = ("charts", "images")
+PARTS: Final = ("registry", "repository", "name", "version", "tag", "digest")
 ALONE: Final = re.compile(r"#\s*alone:\s*\S")
 
 
 def check_history(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     """Look at each commit that touched the pin files: did a component's charts and images move together?"""
-    if evidence.history is None:
-        yield unproven(LETTER, "history of the pins", evidence.no_history)
+    if not evidence.history:
+        why = evidence.no_history if evidence.history is None else "no commit has touched the pin files yet"
+        yield unproven(LETTER, SUBJECT, why)
         return
     pins = {name: found for name in stack.parts if all((found := _pins_of(name, stack)).values())}
-    for commit in evidence.history:
-        if commit.before.keys() != set(FILES) or commit.after.keys() != set(FILES):
-            continue
-        try:
-            before = {name: parse_yaml(text.encode(), file=name) for name, text in commit.before.items()}
-            after = {name: parse_yaml(text.encode(), file=name) for name, text in commit.after.items()}
-        except InputError:
-            subject = f"commit {commit.revision[:12]}"
-            yield unproven(LETTER, subject, "a pin file could not be read there: nobody can say what moved")
-            continue
-        for component, names in pins.items():
-            moved = {what: _moved(before[what], after[what], what, names[what]) for what in FILES}
-            yield from _apart(component, commit, after, moved)
-    yield passed(LETTER, "history of the pins", f"{len(evidence.history)} commits were looked at")
+    results = (result for commit in evidence.history for result in _commit(commit, pins))
+    yield from proven(results, passed(LETTER, SUBJECT, f"{len(evidence.history)} commits were looked at"))
 
 
 def _pins_of(component: str, stack: Stack) -> Mapping[str, set[str]]:
     releases = [release for release in stack.releases if release.component == component and release.role == "component"]
-    images = {late.name for release in releases for _, late in late_leaves(release.values) if isinstance(late, Pin)}
-    return {"charts": {release.declared.chart for release in releases if release.chart}, "images": images}
+    return {
+        "charts": {release.declared.chart for release in releases if release.chart},
+        "images": {name for release in releases for name in image_pins(release)},
+    }
 
 
-def _entry(document: Document, what: str, name: str) -> object:
+def _commit(commit: Commit, pins: Mapping[str, Mapping[str, set[str]]]) -> Iterator[Result]:
+    if not commit.before.keys() & commit.after.keys() >= {*FILES}:
+        return  # the commit that made the files, or took them away
+    try:
+        before = {name: parse_yaml(commit.before[name].encode(), file=name) for name in FILES}
+        after = {name: parse_yaml(commit.after[name].encode(), file=name) for name in FILES}
+    except InputError:
+        subject = f"commit {commit.revision[:12]}"
+        yield unproven(LETTER, subject, "a pin file could not be read there: nobody can say what moved")
+        return
+    for component, names in pins.items():
+        moved = {what: _moved(before[what], after[what], what, names[what]) for what in FILES}
+        yield from _apart(component, commit, after, moved)
+
+
+def _entry(document: Document, what: str, name: str) -> Mapping[str, str | None]:
+    """Return what an entry pins, its digest apart; empty when it is not there."""
     data = document.data
     entries = data.get(what) if isinstance(data, Mapping) else None
-    return entries.get(name) if isinstance(entries, Mapping) else None
+    entry = entries.get(name) if isinstance(entries, Mapping) else None
+    if not isinstance(entry, Mapping):
+        return {}
+    said = {key: str(entry[key]) for key in PARTS if key in entry}
+    tag, _, digest = said.get("tag", "").partition("@")
+    return {**said, "tag": tag, "digest": digest or said.get("digest")}
 
 
 def _moved(before: Document, after: Document, what: str, names: set[str]) -> set[str]:
-    """Return the pins that changed; one that is new or gone is no bump."""
-    changed = {name for name in names if _entry(before, what, name) != _entry(after, what, name)}
-    return {name for name in changed if _entry(before, what, name) and _entry(after, what, name)}
+    """Return the pins that changed; one that is new or gone is no bump, nor is a digest for what stood there."""
+    moved: set[str] = set()
+    for name in names:
+        old, new = _entry(before, what, name), _entry(after, what, name)
+        if old and new and not (old["digest"] and new["digest"]):
+            old, new = {**old, "digest": None}, {**new, "digest": None}
+        if old and new and old != new:
+            moved.add(name)
+    return moved
 
 
 def _apart(

@@ -2,59 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._compose.values import get
 from kiwi_core._contract.chart import active_subcharts, capture_command, effective, is_on
 from kiwi_core._contract.pin_history import check_history
-from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, unproven
+from kiwi_core._contract.pin_places import check_places
+from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven, unproven
 from kiwi_core._model.capture import CapturedImage, ChartCapture
-from kiwi_core._model.late import Late, Path, Pin, Value, leaves, parts_of
-from kiwi_core.errors import dotted
+from kiwi_core._model.late import Late, Path, Pin, Value, parts_of
 
 __all__ = ["RULES"]
 
 LETTER = "c"
 
-# An image reference with a tag or digest (distribution/reference), as a value of its own.
-REFERENCE: Final = re.compile(
-    r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
-    r"(?:@sha256:[0-9a-f]{64})?"
-)
-TAG_KEYS: Final = frozenset({"tag", "imageTag", "digest"})
+TESTS: Final = frozenset({"test", "test-success", "test-failure"})
+"""Values of ``helm.sh/hook`` of what runs only when somebody asks for it."""
+
+# The keys that make up one image; any other key on an ``image:`` line is an image of its own.
+PARTS: Final = frozenset({"registry", "repository", "image", "tag", "digest"})
+NAMES: Final = frozenset({"registry", "repository"})
 
 
 def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     """Look for versions outside of the pin files, images left at upstream's default, and pins that float."""
     for release in stack.releases:
-        yield from _second_places(release)
+        yield from check_places(release)
         if release.role == "component":
-            yield from _images_of_chart(release, stack)
-    yield from _floating(stack, evidence)
+            yield from _images_of_chart(release)
+    lane = f"lane {stack.lane}"
+    if stack.lane.is_pinned:
+        pinned = passed(LETTER, lane, f"{len(stack.used_images)} images are pinned by digest")
+        yield from proven(_floating(stack, evidence), pinned)
+    else:
+        yield passed(LETTER, lane, "pins may float in this lane")
     yield from check_history(stack, evidence)
 
 
-def _second_places(release: StackRelease) -> Iterator[Result]:
-    """A literal tag or image reference in the values is a second place for a version."""
-    for path, leaf in leaves(release.values):
-        if not isinstance(leaf, str) or not leaf:
-            continue
-        last = next((step for step in reversed(path) if isinstance(step, str)), "")
-        tagged = ":" in leaf.rpartition("/")[2] or "@" in leaf
-        is_image = "image" in last.lower() and tagged and REFERENCE.fullmatch(leaf)
-        if last in TAG_KEYS or is_image:
-            yield finding(
-                LETTER,
-                f"release {release.name}",
-                f"{dotted(path)} is the literal {leaf!r}: a second place for a version",
-                fix="name the pin instead: repository, tag = bound.image('…'); the version stays in images.yaml",
-            )
-
-
-def _images_of_chart(release: StackRelease, stack: Stack) -> Iterator[Result]:
+def _images_of_chart(release: StackRelease) -> Iterator[Result]:
     subject = f"release {release.name}"
     capture = release.capture
     if capture is None:
@@ -65,27 +53,40 @@ def _images_of_chart(release: StackRelease, stack: Stack) -> Iterator[Result]:
             fix=capture_command(release),
         )
         return
+    yield from proven(
+        _chosen(release, capture),
+        passed(LETTER, subject, f"{len(capture.images)} images of chart {capture.name} are pinned or off"),
+    )
+
+
+def _chosen(release: StackRelease, capture: ChartCapture) -> Iterator[Result]:
+    subject = f"release {release.name}"
     tree = effective(release, capture)
-    switched = {subchart.key for subchart in capture.subcharts} - {
-        subchart.key for subchart in active_subcharts(capture, tree)
-    }
+    active = {subchart.key: subchart for subchart in active_subcharts(capture, tree)}
+    switched_off = {subchart.key for subchart in capture.subcharts} - active.keys()
     for image in capture.images:
         steps = tuple(image.path.split(".")) if image.path else ()
-        if steps[:1] and steps[0] in switched:
+        if steps and steps[0] in switched_off:
             continue
         reason = release.declared.unpinned.get(image.path)
         if reason:
             yield passed(LETTER, subject, f"image {image.path} is known to be unpinned: {reason}")
-        elif not _is_off(steps, tree) and not _is_pinned(image, steps, release.values):
-            shown = f"{image.repository or '?'}:{image.tag or '<chart default>'}"
+        elif not _is_off(steps, tree) and (fault := _fault(image, steps, release.values)):
             yield finding(
                 LETTER,
                 subject,
-                f"image {image.path or image.keys[0]} is left at upstream's default {shown}",
+                f"image {image.path or image.keys[0]} {fault}",
                 fix="set it from a pin in the component's overlay: bound.image('…')",
             )
     yield from _hard_coded(release, capture, tree)
-    yield passed(LETTER, subject, f"{len(capture.images)} images of chart {capture.name} are pinned or off")
+    for key, subchart in active.items():
+        if not subchart.captured:
+            yield unproven(
+                LETTER,
+                subject,
+                f"its subchart {key!r} is on and was not captured: it may run images that nobody pinned",
+                fix=f"switch it off, or capture the chart with {subchart.name} in its charts/ folder",
+            )
 
 
 def _is_off(steps: Path, tree: Mapping[str, Value]) -> bool:
@@ -99,24 +100,34 @@ def _is_off(steps: Path, tree: Mapping[str, Value]) -> bool:
     return False
 
 
-def _is_pinned(image: CapturedImage, steps: Path, values: Mapping[str, Value]) -> bool:
-    """Say whether the part of an image that says its version comes from a pin."""
-    deciding = [key for key in image.keys if key not in {"registry", "repository"}] or list(image.keys)
-    for key in deciding:
-        try:
-            value = get(values, (*steps, key))
-        except KeyError:
-            continue
-        if isinstance(value, Late) and any(isinstance(part, Pin) for part in parts_of(value)):
-            return True
-    return False
+def _fault(image: CapturedImage, steps: Path, values: Mapping[str, Value]) -> str | None:
+    """Say what keeps an image from being one pin; None when nothing does."""
+    found: dict[str, Value] = {}
+    for key in image.keys:
+        with suppress(KeyError):
+            found[key] = get(values, (*steps, key))
+    pins = {
+        key: {part for part in parts_of(value) if isinstance(part, Pin)}
+        for key, value in found.items()
+        if isinstance(value, Late)
+    }
+    versions = {part for key in pins for part in pins[key] if part.part in {"tag", "reference"} and key not in NAMES}
+    if not versions:
+        return f"is left at upstream's default {image.repository or '?'}:{image.tag or '<chart default>'}"
+    names = sorted({part.name for key in pins if key in PARTS for part in pins[key]})
+    if len(names) > 1:
+        return f"is put together from several pins: {', '.join(names)}"
+    literals = [value for key, value in found.items() if key in NAMES and value and isinstance(value, str)]
+    return (
+        f"takes its tag from the pin {names[0]!r} and its name from the literal {literals[0]!r}" if literals else None
+    )
 
 
 def _hard_coded(release: StackRelease, capture: ChartCapture, tree: Mapping[str, Value]) -> Iterator[Result]:
     subject = f"release {release.name}"
     for image in capture.hard_coded:
         on = is_on(image.guards, tree)
-        if on is False or image.hook in {"test", "test-success", "test-failure"}:
+        if on is False or image.hook in TESTS:
             continue
         reason = release.declared.unpinned.get(image.image)
         place = f"{image.file}:{image.line}"
@@ -136,11 +147,7 @@ def _hard_coded(release: StackRelease, capture: ChartCapture, tree: Mapping[str,
 
 def _floating(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     files = stack.inputs.pins
-    if not stack.lane.is_pinned:
-        yield passed(LETTER, f"lane {stack.lane}", "pins may float in this lane")
-        return
-    images = stack.used_images
-    for name, image in images.items():
+    for name, image in stack.used_images.items():
         where = files.where("images", name, "tag")
         command = f"{evidence.pin_command} --image {name}="
         if image.version == "latest":
@@ -177,7 +184,6 @@ def _floating(stack: Stack, evidence: Evidence) -> Iterator[Result]:
                 where=where,
                 fix=f"{evidence.pin_command} --chart {name}={chart.version}@sha256:<digest>",
             )
-    yield passed(LETTER, f"lane {stack.lane}", f"{len(images)} images were looked at")
 
 
 RULES = (Rule(letter=LETTER, title="pins", check=check),)

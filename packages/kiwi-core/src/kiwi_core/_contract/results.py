@@ -11,13 +11,25 @@ import attrs
 from kiwi_core._compose.stack import Stack
 from kiwi_core.errors import Problem, Where
 
-__all__ = ["Check", "Commit", "Evidence", "Outcome", "Result", "Rule", "check", "finding", "passed", "unproven"]
+__all__ = [
+    "Check",
+    "Commit",
+    "Evidence",
+    "Outcome",
+    "Result",
+    "Rule",
+    "check",
+    "finding",
+    "passed",
+    "proven",
+    "unproven",
+]
 
 
 class Outcome(enum.StrEnum):
     """How a check ended. Unproven is counted and shown, and is never a pass."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 -- no password
     FINDING = "finding"
     UNPROVEN = "unproven"
 
@@ -119,6 +131,16 @@ def _complete(rule: Rule, results: Iterable[Result]) -> Iterator[Result]:
 def passed(rule: str, subject: str, message: str) -> Result:
     """Return a pass."""
     return Result(rule=rule, outcome=Outcome.PASS, subject=subject, message=message)
+
+
+def proven(results: Iterable[Result], otherwise: Result) -> Iterator[Result]:
+    """Yield results, and a pass only where no finding and nothing unproven is among them."""
+    clean = True
+    for result in results:
+        clean = clean and result.outcome is Outcome.PASS
+        yield result
+    if clean:
+        yield otherwise
 
 
 def finding(rule: str, subject: str, message: str, *, where: Where | None = None, fix: str) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kiwi_core._compose.stack import Part, Stack
+from kiwi_core._contract.chart import image_pins
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, unproven
 from kiwi_core._model.capture import SchemaCapture
 from kiwi_core._model.pins import ImagePin
@@ -21,12 +22,16 @@ def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     for name, part in stack.parts.items():
         for schema in part.wiring.schema:
             pin = stack.pins.images.get(schema.image)
-            if pin is None:
+            used = {image for release in stack.releases if release.component == name for image in image_pins(release)}
+            if pin is None or schema.image not in used:
+                what, known = (
+                    ("is not there", stack.pins.images) if pin is None else ("none of its releases runs", used)
+                )
                 yield finding(
                     LETTER,
                     f"component {name}",
-                    f"its schema contract names the image pin {schema.image!r}, which is not there",
-                    fix=did_you_mean(schema.image, stack.pins.images, otherwise="there are"),
+                    f"its schema contract names the image pin {schema.image!r}, which {what}",
+                    fix=did_you_mean(schema.image, known, otherwise="there are"),
                 )
                 continue
             where = stack.inputs.pins.where("images", schema.image, "tag")
@@ -38,13 +43,14 @@ def _result(name: str, part: Part, schema: Schema, pin: ImagePin, where: Where, 
     need = f"{schema.because} needs {schema.tool} revision {schema.minimum}"
     capture = part.package.schemas.get(pin.repository)
     tag = _tag(capture, pin) if capture else None
-    if capture is None or tag is None:
+    if capture is None or tag is None or capture.tool != schema.tool:
         return unproven(
             LETTER,
             subject,
             f"{need}, and the schema history of {pin.name}:{pin.tag} was not captured",
             where=where,
-            fix=f"kiwistack component capture schema <git repository> --image {pin.repository} --out <package>/facts/schemas",
+            fix=f"kiwistack component capture schema <git repository> --image {pin.repository} "
+            "--out <package>/facts/schemas",
         )
     if schema.minimum not in capture.revisions:
         return finding(

@@ -8,7 +8,8 @@ from pathlib import Path
 from kiwi_core._deliver.disk import replace_files
 from kiwi_core._model.lane import Lane
 from kiwi_core._spec.convert import Converter
-from kiwi_core._spec.repo import pin_file, read_pins, shown
+from kiwi_core._spec.repo import shown
+from kiwi_core._spec.template import pin_file, read_pins
 from kiwi_core._spec.yamlfile import edit_yaml
 from kiwi_core.errors import PinError, Problem, Where
 

@@ -33,8 +33,19 @@ def go_string(text: str) -> str:
 
 
 def expression(value: Late) -> str:
-    """Return the template action that gives a late value, JSON-quoted."""
-    return f"{{{{ {_pipeline(value)} | toJson }}}}"
+    """Return a late value as a double-quoted scalar that a template action fills in."""
+    if not isinstance(value, Text):
+        return f"{{{{ {_pipeline(value)} | toJson }}}}"
+    # A brace right before an action would become part of it.
+    parts = [
+        quoted(part)[1:-1].replace("{", "\\u007b") if isinstance(part, str) else _inner(part) for part in value.segments
+    ]
+    return f'"{"".join(parts)}"'
+
+
+def _inner(value: Late) -> str:
+    """Return an action that gives a late value as the inside of a quoted scalar."""
+    return f'{{{{ {_pipeline(value)} | toJson | trimPrefix "\\"" | trimSuffix "\\"" }}}}'
 
 
 def _pipeline(value: Late) -> str:
@@ -49,9 +60,6 @@ def _pipeline(value: Late) -> str:
         case Quoted():
             # urlquery writes a blank as "+", which is a plus in the user part of a URL.
             return f'{_pipeline(value.value)} | urlquery | replace "+" "%20"'
-        case Text():
-            parts = [go_string(part) if isinstance(part, str) else f"({_pipeline(part)})" for part in value.segments]
-            return f"print {' '.join(parts)}" if len(parts) < 2 else f'list {" ".join(parts)} | join ""'  # noqa: PLR2004
         case _:
             raise TypeError(f"unknown late value {value!r}")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar, Final
 
 import attrs
 
 from kiwi_core._model.bound import Bound
+from kiwi_core._model.fields import many
 from kiwi_core._model.hooks import Hook
 from kiwi_core._model.lane import Stage
 from kiwi_core._model.late import Value
@@ -20,11 +21,26 @@ from kiwi_core._model.service import Offer, Use
 __all__ = ["Component", "Declaration", "Release", "Wiring"]
 
 
-# An Attribute is invariant in its type, and this serves tuples of everything.
-def _many(_instance: object, attribute: attrs.Attribute[Any], value: tuple[object, ...]) -> None:
-    """Refuse one where many are wanted: ``uses=(DB)`` is not a tuple."""
-    if not isinstance(value, tuple):  # pyright: ignore[reportUnnecessaryIsInstance] -- authors' code is unchecked
-        raise TypeError(f"{attribute.name}: found {value!r}, expected a tuple: write ({value!r},)")
+MAX_RELEASE_NAME: Final = 53
+"""What Helm takes (``chartutil.ValidateReleaseName``)."""
+
+MAX_COMPONENT_NAME: Final = MAX_RELEASE_NAME - len("-post")
+"""What leaves room for the name of the release of its hooks."""
+
+
+def _release_name(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    dns_label(instance, attribute, value)
+    if len(value) > MAX_RELEASE_NAME:
+        raise ValueError(f"release name {value!r} has {len(value)} characters; Helm takes at most {MAX_RELEASE_NAME}")
+
+
+def _component_name(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    dns_label(instance, attribute, value)
+    if len(value) > MAX_COMPONENT_NAME:
+        raise ValueError(
+            f"component name {value!r} has {len(value)} characters; at most {MAX_COMPONENT_NAME} fit, "
+            "since its hooks are a release '<name>-post'"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -47,16 +63,16 @@ class Release:
             path of the values that would choose it (``"persistence": "the init container is off"``).
     """
 
-    name: str = attrs.field(validator=dns_label)
+    name: str = attrs.field(validator=_release_name)
     chart: str
-    uses: tuple[Use[object], ...] = attrs.field(default=(), validator=_many)
+    uses: tuple[Use[object], ...] = attrs.field(default=(), validator=many)
     stage: Stage = Stage.COMPONENTS
-    needs: tuple[str, ...] = attrs.field(default=(), validator=_many)
+    needs: tuple[str, ...] = attrs.field(default=(), validator=many)
     wait: bool = False
     timeout: int = attrs.field(default=300, validator=attrs.validators.ge(1))
-    brings: tuple[str, ...] = attrs.field(default=(), validator=_many)
-    requires: tuple[str, ...] = attrs.field(default=(), validator=_many)
-    cluster_objects: tuple[str, ...] = attrs.field(default=(), validator=_many)
+    brings: tuple[str, ...] = attrs.field(default=(), validator=many)
+    requires: tuple[str, ...] = attrs.field(default=(), validator=many)
+    cluster_objects: tuple[str, ...] = attrs.field(default=(), validator=many)
     unpinned: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
@@ -71,10 +87,10 @@ class Declaration:
         scopes: credential scopes that it claims beside its own name.
     """
 
-    releases: tuple[Release, ...] = attrs.field(default=(), validator=_many)
-    wants: tuple[Use[object], ...] = attrs.field(default=(), validator=_many)
-    offers: tuple[Offer, ...] = attrs.field(default=(), validator=_many)
-    scopes: tuple[str, ...] = attrs.field(default=(), validator=_many)
+    releases: tuple[Release, ...] = attrs.field(default=(), validator=many)
+    wants: tuple[Use[object], ...] = attrs.field(default=(), validator=many)
+    offers: tuple[Offer, ...] = attrs.field(default=(), validator=many)
+    scopes: tuple[str, ...] = attrs.field(default=(), validator=many)
 
 
 @attrs.frozen(kw_only=True)
@@ -91,12 +107,12 @@ class Wiring:
     """
 
     overlay: Mapping[str, Mapping[str, Value]] = attrs.field(factory=dict[str, Mapping[str, Value]])
-    secrets: tuple[Secret, ...] = attrs.field(default=(), validator=_many)
-    pre: tuple[Hook, ...] = attrs.field(default=(), validator=_many)
-    post: tuple[Hook, ...] = attrs.field(default=(), validator=_many)
-    schema: tuple[Schema, ...] = attrs.field(default=(), validator=_many)
-    network: tuple[Workload, ...] = attrs.field(default=(), validator=_many)
-    plain: tuple[PlainValue, ...] = attrs.field(default=(), validator=_many)
+    secrets: tuple[Secret, ...] = attrs.field(default=(), validator=many)
+    pre: tuple[Hook, ...] = attrs.field(default=(), validator=many)
+    post: tuple[Hook, ...] = attrs.field(default=(), validator=many)
+    schema: tuple[Schema, ...] = attrs.field(default=(), validator=many)
+    network: tuple[Workload, ...] = attrs.field(default=(), validator=many)
+    plain: tuple[PlainValue, ...] = attrs.field(default=(), validator=many)
 
 
 @attrs.frozen(kw_only=True)
@@ -112,7 +128,7 @@ class Component:
 
     name: str = attrs.field(
         default=attrs.Factory(lambda self: type(self).kind, takes_self=True),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType, reportUnknownMemberType] -- attrs types it so
-        validator=dns_label,
+        validator=_component_name,
     )
 
     def declare(self) -> Declaration:

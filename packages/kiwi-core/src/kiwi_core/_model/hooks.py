@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import attrs
 
+from kiwi_core._model.fields import many
 from kiwi_core._model.late import Image, Value
 from kiwi_core._model.names import dns_label
 from kiwi_core._model.secrets import SecretKey
@@ -28,7 +29,7 @@ class Hook:
     kind: ClassVar[str]
 
     name: str = attrs.field(validator=dns_label)
-    on: tuple[Use[object], ...] = ()
+    on: tuple[Use[object], ...] = attrs.field(default=(), validator=many)
 
     def job(self) -> Job:
         """Return the container that does it. Pure."""
@@ -49,7 +50,7 @@ class Job(Hook):
     kind: ClassVar[str] = "job"
 
     image: Image
-    command: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    command: tuple[str, ...] = attrs.field(validator=[many, attrs.validators.min_len(1)])
     env: Mapping[str, Value | SecretKey] = attrs.field(factory=dict[str, "Value | SecretKey"])
     timeout: int = attrs.field(default=300, validator=attrs.validators.ge(1))
 

@@ -39,5 +39,7 @@ def host_name(_instance: object, attribute: attrs.Attribute[str], value: str) ->
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- a spec is Python and unchecked
         raise TypeError(f"found {value!r}, expected a text")
     labels = value.split(".")
-    if len(labels) < 2 or len(value) > 253 or not all(DNS_LABEL.fullmatch(label) for label in labels):  # noqa: PLR2004
+    are_labels = all(DNS_LABEL.fullmatch(label) and len(label) <= MAX_DNS_LABEL for label in labels)
+    # An address has the form of a name, but for its last label (RFC 3696, section 2).
+    if len(labels) < 2 or len(value) > 253 or not are_labels or labels[-1].isdigit():  # noqa: PLR2004
         raise ValueError(f"{attribute.name} {value!r} is no DNS name such as 'kiwistack.example'")

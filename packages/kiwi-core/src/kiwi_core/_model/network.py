@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from kiwi_core._model.fields import many, ports, some_ports
 from kiwi_core._model.names import dns_label
 from kiwi_core._model.service import Use
 
@@ -22,7 +23,12 @@ class Egress:
     """
 
     to: str = attrs.field(validator=attrs.validators.min_len(1))
-    ports: tuple[int, ...] = (443,)
+    ports: tuple[int, ...] = attrs.field(default=(443,), validator=some_ports)
+
+
+def _served_ports(instance: Workload, _attribute: object, value: tuple[int, ...]) -> None:
+    if instance.served_by is not None and not value:
+        raise ValueError(f"workload {instance.name!r} is served by {instance.served_by.key} and names no ports")
 
 
 @attrs.frozen(kw_only=True)
@@ -43,10 +49,10 @@ class Workload:
 
     name: str = attrs.field(validator=dns_label)
     pods: Mapping[str, str] = attrs.field(validator=attrs.validators.min_len(1))
-    calls: tuple[Use[object], ...] = ()
-    egress: tuple[Egress, ...] = ()
+    calls: tuple[Use[object], ...] = attrs.field(default=(), validator=many)
+    egress: tuple[Egress, ...] = attrs.field(default=(), validator=many)
     served_by: Use[object] | None = None
-    ports: tuple[int, ...] = ()
+    ports: tuple[int, ...] = attrs.field(default=(), validator=[ports, _served_ports])
 
     @property
     def uses(self) -> tuple[Use[object], ...]:

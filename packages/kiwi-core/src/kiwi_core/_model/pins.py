@@ -24,8 +24,32 @@ REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-
 VERSION: Final = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
 
 
+# A host with or without port, or the address of a classic Helm repository. What helmfile would take for an instruction
+# of its own ("ref+…", fetched by vals) never passes.
+HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
+REGISTRY: Final = re.compile(rf"{HOST.pattern}(?:/[A-Za-z0-9._/-]*)?|https?://{HOST.pattern}(?:/[A-Za-z0-9._~/-]*)?")
+PATH: Final = re.compile(r"[A-Za-z0-9._/-]*")
+
+
+def _registry(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not REGISTRY.fullmatch(value):
+        raise ValueError(
+            f"{attribute.name} {value!r} is no host such as 'ghcr.io' or address such as 'https://charts.example'"
+        )
+
+
+def _host(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not HOST.fullmatch(value):
+        raise ValueError(f"{attribute.name} {value!r} is no host such as 'docker.io'")
+
+
+def _path(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not PATH.fullmatch(value):
+        raise ValueError(f"{attribute.name} {value!r} is no path: letters, digits, '.', '_', '-' and '/'")
+
+
 def _exact(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
-    if not VERSION.fullmatch(value):
+    if not VERSION.fullmatch(value) or "ref+" in value:
         raise ValueError(f"{attribute.name} {value!r} is not one exact version such as '1.2.3' (a range floats)")
 
 
@@ -63,9 +87,9 @@ class ChartPin:
         path: lane dev only: a local folder that is used in its stead, relative to the pin file.
     """
 
-    registry: str
-    repository: str = ""
-    name: str
+    registry: str = attrs.field(validator=_registry)
+    repository: str = attrs.field(default="", validator=_path)
+    name: str = attrs.field(validator=[attrs.validators.min_len(1), _path])
     version: str = attrs.field(validator=_exact)
     digest: str | None = attrs.field(default=None, validator=_digest)
     verify: bool = False
@@ -86,7 +110,7 @@ class ChartPin:
 class ImagePin:
     """An image at one tag, and digest where it has one (``tag: v1.2.3@sha256:…``)."""
 
-    registry: str
+    registry: str = attrs.field(validator=_host)
     repository: str = attrs.field(validator=_repository)
     tag: str = attrs.field(validator=_tag)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from kiwi_core._model.late import Credential, Late, Pin, Quoted, Text, skeleton
+from kiwi_core._model.late import Credential, Quoted, Text
 from kiwi_core._model.names import dns_label
 
 __all__ = ["PlainValue", "Secret", "SecretKey", "checksum"]
@@ -54,18 +54,13 @@ class PlainValue:
 def checksum(*secrets: Secret) -> str:
     """Return a mark that changes exactly when the definition of one of the Secrets does.
 
-    It is made of names, generations and literals, so it needs no seed and tells nothing about a value. It goes on the
-    pod template that consumes the Secrets, so that Helm restarts it. It begins with a letter: charts print annotations
-    and labels unquoted, and some hex strings read as numbers.
+    It is made of names, generations, encodings and literals, so it needs no seed and tells nothing about a value. It
+    goes on the pod template that consumes the Secrets, so that Helm restarts it. The order of the Secrets does not
+    count. It begins with a letter: charts print annotations and labels unquoted, and some hex strings read as numbers.
     """
-    definition = [[secret.name, {key: _shown(value) for key, value in secret.data.items()}] for secret in secrets]
-    digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
+    definitions = sorted(
+        json.dumps([secret.name, {key: repr(value) for key, value in secret.data.items()}], sort_keys=True)
+        for secret in secrets
+    )
+    digest = hashlib.sha256(json.dumps(definitions).encode()).hexdigest()
     return f"k{digest[:31]}"
-
-
-def _shown(value: str | Late) -> str:
-    return f"={value}" if isinstance(value, str) else skeleton(value, _name)
-
-
-def _name(part: Credential | Pin) -> str:
-    return repr(part)

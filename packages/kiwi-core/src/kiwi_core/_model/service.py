@@ -11,6 +11,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import attrs
 
+from kiwi_core._model.fields import some_ports
 from kiwi_core._model.late import Credential
 from kiwi_core._model.names import dns_label
 
@@ -96,7 +97,7 @@ class Endpoint:
         namespace: the namespace of a shared service; None is the tenant's own.
     """
 
-    ports: tuple[int, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    ports: tuple[int, ...] = attrs.field(validator=some_ports)
     pods: Mapping[str, str] = attrs.field(factory=dict[str, str])
     namespace: str | None = attrs.field(default=None, validator=attrs.validators.optional(dns_label))
 

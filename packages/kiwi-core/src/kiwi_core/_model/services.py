@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import attrs
 
+from kiwi_core._model.fields import port
 from kiwi_core._model.late import Credential, Text, text
 from kiwi_core._model.names import dns_label
 from kiwi_core._model.secrets import SecretKey
@@ -40,8 +41,6 @@ __all__ = [
     "SmtpBinding",
     "SmtpOffer",
 ]
-
-port: Final = attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))
 
 
 @attrs.frozen(kw_only=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from kiwi_core._model.component import Component
+from kiwi_core._model.fields import port
 from kiwi_core._model.lane import Tier
 from kiwi_core._model.names import MAX_DNS_LABEL, dns_label, host_name
 from kiwi_core._model.service import Home, Offer
@@ -37,10 +38,21 @@ def _networks(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], va
 
 def _addresses(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     for address in value:
-        try:
-            ipaddress.ip_address(address)
-        except ValueError as error:
-            raise ValueError(f"{attribute.name}: {error}") from None
+        _address(_instance, attribute, address)
+
+
+def _address(_instance: object, attribute: attrs.Attribute[Any], value: str) -> None:  # of one address, or of several
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        raise ValueError(f"{attribute.name}: {error}") from None
+
+
+def _distinct(_instance: object, _attribute: object, value: tuple[Offer, ...]) -> None:
+    names = [f"{offer.kind}/{offer.name}" for offer in value]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"it offers {name} twice: give one of them another name")
 
 
 @attrs.frozen(kw_only=True)
@@ -87,8 +99,8 @@ class Dns:
 class ApiServer:
     """Where the API server answers, as NetworkPolicies need it: its real address, not the Service's."""
 
-    address: str
-    port: int = 6443
+    address: str = attrs.field(validator=_address)
+    port: int = attrs.field(default=6443, validator=port)
 
 
 @attrs.frozen(kw_only=True)
@@ -117,4 +129,4 @@ class Cluster:
     node_cidrs: tuple[str, ...] = attrs.field(default=(), validator=_networks)
     ingress_addresses: tuple[str, ...] = attrs.field(default=(), validator=_addresses)
     apis: tuple[str, ...] = ()
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[Offer, ...] = attrs.field(default=(), validator=_distinct)

@@ -79,6 +79,8 @@ def main(path: str, seconds: float, result: int) -> NoReturn:
     end = os._exit
     answer = _run(path, seconds)
     data = json.dumps(answer).encode()
+    # From here on it is the parent that takes its time.
+    faulthandler.cancel_dump_traceback_later()
     while data:
         data = data[os.write(result, data) :]
     # Threads of the spec, and what it has registered for the end, are left.
@@ -97,7 +99,7 @@ def _run(path: str, seconds: float) -> dict[str, object]:
     attrs.validators.set_disabled(True)
     _limit(seconds)
     try:
-        exec(compile(source, path, "exec", dont_inherit=True), names)  # noqa: S102 -- a spec is a program
+        exec(_compiled(source, path), names)  # noqa: S102 -- a spec is a program
         answer = _answer(source, names)
         sys.stdout.flush()
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -106,6 +108,13 @@ def _run(path: str, seconds: float) -> dict[str, object]:
         message, hint = explain(error, names)
         return {"problems": [{"message": message, "hint": hint, "line": line_in(error, path)}]}
     return answer
+
+
+def _compiled(source: str, path: str) -> types.CodeType:
+    try:
+        return compile(source, path, "exec", dont_inherit=True)
+    except (RecursionError, MemoryError):
+        raise SyntaxError("it is nested too deeply") from None
 
 
 def _answer(source: str, names: Mapping[str, object]) -> dict[str, object]:
@@ -168,8 +177,12 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
     """Refuse an operation; what Python itself does to import a module is let through."""
     if event == "open":
         path, _, flags = arguments
-        if isinstance(flags, int) and flags & _WRITING and not _is_cache(path):
+        # A number is a file that has been opened already.
+        if isinstance(flags, int) and flags & _WRITING and not isinstance(path, int) and not _is_cache(path):
             raise RefusedError(f"write the file {path}")
+        # Linux shows a process's environment to others of the same user: that of the parent may hold the seed.
+        if str(path).startswith("/proc/") and str(path).endswith(("/environ", "/mem")):
+            raise RefusedError(f"read the file {path}")
     elif event.startswith(tuple(_REFUSED)) and not (event == "ctypes.dlopen" and arguments == (None,)):
         if arguments and _is_cache(arguments[0]):
             return

@@ -81,7 +81,8 @@ def problems(source: str, file: str) -> tuple[Problem, ...]:
     tree = _parse(source)
     if isinstance(tree, Exception):
         line = tree.lineno if isinstance(tree, SyntaxError) else None
-        message = tree.msg if isinstance(tree, SyntaxError) else str(tree)
+        is_too_deep = isinstance(tree, RecursionError | MemoryError)
+        message = "it is nested too deeply" if is_too_deep else getattr(tree, "msg", str(tree))
         return (Problem(f"this is no Python: {message}", Where(file, line)),)
     body = tree.body[1:] if ast.get_docstring(tree, clean=False) is not None else tree.body
     found = [(node.lineno, message) for statement in body for node, message in _statement(statement)]

@@ -140,6 +140,11 @@ class Pending:
     ) -> None:
         self._end()
 
+    @property
+    def pid(self) -> int:
+        """The number of the child process."""
+        return self._process.pid
+
     def result(self) -> LoadedSpec:
         """Wait for the spec, once, and return it.
 

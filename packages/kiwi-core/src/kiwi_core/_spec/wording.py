@@ -9,7 +9,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from typing import Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Final, Literal, Union, get_args, get_origin
 
 import attrs
 
@@ -76,8 +76,8 @@ def expected(wanted: object) -> str:  # noqa: PLR0911 -- one return for each for
         return "a list"
     if origin in (dict, Mapping):
         return "a mapping"
-    if isinstance(wanted, TypeVar):
-        return expected(wanted.__bound__ or object)
+    if origin is typing.Annotated:
+        return expected(get_args(wanted)[0])
     if inspect.isclass(origin):
         if issubclass(origin, enum.Enum):
             return one_of([member.value for member in origin])

@@ -1,0 +1,170 @@
+"""Rule e, who may name which Secret: its component, and whoever was lent it; and who consumes one restarts with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, cast
+
+import attrs
+
+from kiwi_core._compose.stack import Part, Stack, StackRelease
+from kiwi_core._compose.values import get
+from kiwi_core._contract.chart import leads, place
+from kiwi_core._contract.results import Result, finding
+from kiwi_core._model.late import Credential, Late, Path, Value, leaves, parts_of
+from kiwi_core._model.secrets import SecretKey, checksum
+from kiwi_core.errors import did_you_mean, dotted
+
+__all__ = ["check_references", "is_reference", "named_in", "secret_keys", "secret_names"]
+
+LETTER = "e"
+
+REFERENCES: Final = frozenset({"existingSecret", "existingSecretName", "secretName"})
+# How containers name a Secret (core/v1, EnvVarSource and EnvFromSource).
+SELECTORS: Final = frozenset({"secretKeyRef", "secretRef"})
+
+
+def named_in(value: object) -> Iterator[Credential | SecretKey]:
+    """Yield the credentials and keys of Secrets in a binding or an offer, whatever its class."""
+    if isinstance(value, SecretKey):
+        yield value
+    elif isinstance(value, Late):
+        yield from (part for part in parts_of(value) if isinstance(part, Credential))
+    elif isinstance(value, Mapping):
+        for item in cast("Mapping[object, object]", value).values():
+            yield from named_in(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("Sequence[object]", value):
+            yield from named_in(item)
+    elif attrs.has(form := type(value)):
+        for field in attrs.fields(form):
+            yield from named_in(getattr(value, field.name))
+
+
+def secret_keys(component: str, stack: Stack) -> set[SecretKey]:
+    """Return the keys of Secrets that a component's releases may name: its own, and what its bindings lend."""
+    part = stack.parts.get(component)
+    if part is None:
+        return set()
+    bindings = (binding for binding in stack.bindings[component].values() if binding)
+    lent = {key for binding in bindings for key in named_in(binding.value) if isinstance(key, SecretKey)}
+    return lent | {SecretKey(secret.name, key) for secret in part.wiring.secrets for key in secret.data}
+
+
+def secret_names(component: str, stack: Stack) -> set[str]:
+    """Return the names of the Secrets that a component's releases may name."""
+    return {key.secret for key in secret_keys(component, stack)}
+
+
+def is_reference(leaf: Value, names: set[str]) -> bool:
+    """Say whether a value is the name of a Secret."""
+    return isinstance(leaf, str) and leaf in names
+
+
+def check_references(stack: Stack) -> Iterator[Result]:
+    """Look at the releases' values and the hooks' environments."""
+    for release in stack.releases:
+        if release.role == "component":
+            yield from _names(release, stack)
+            yield from _keys(release, stack)
+            yield from _restarts(release, stack.parts[release.component])
+    for part in stack.parts.values():
+        yield from _hooks(part, stack)
+
+
+def _names(release: StackRelease, stack: Stack) -> Iterator[Result]:
+    names = secret_names(release.component, stack)
+    for path, leaf in leaves(release.values):
+        if isinstance(leaf, str) and leaf and leaf not in names and _refers(path, release.values):
+            yield finding(
+                LETTER,
+                f"release {release.name}",
+                f"{dotted(path)} names Secret {leaf!r}, which its component neither declares nor is lent",
+                where=place(release, path),
+                fix=did_you_mean(leaf, names, otherwise="it may name"),
+            )
+
+
+def _refers(path: Path, values: Mapping[str, Value]) -> bool:
+    """Say whether a path names a Secret that pods consume; one of a certificate is made by cert-manager."""
+    if path[-1] == "name" and path[-2:-1] and path[-2] in SELECTORS:
+        return True
+    if path[-1] not in REFERENCES or "tls" in path:
+        return False
+    above = (get(values, path[:depth]) for depth in range(len(path)))
+    return not any(isinstance(tree, Mapping) and tree.get("kind") == "Certificate" for tree in above)
+
+
+def _keys(release: StackRelease, stack: Stack) -> Iterator[Result]:
+    """Look at the keys that are chosen beside the name of a Secret."""
+    known = secret_keys(release.component, stack)
+    names = {key.secret for key in known}
+    for path, leaf in leaves(release.values):
+        if not isinstance(leaf, str) or leaf not in names or path[-1] not in {"name", *REFERENCES}:
+            continue
+        beside = get(release.values, path[:-1])
+        assert isinstance(beside, Mapping)  # its last step is a text
+        chosen: dict[str, Value] = {"key": beside.get("key")} if path[-2:-1] == ("secretKeyRef",) else {}
+        if isinstance(keys := beside.get("secretKeys"), Mapping):
+            chosen |= {f"secretKeys.{name}": key for name, key in keys.items()}
+        for step, key in chosen.items():
+            if isinstance(key, str) and key and SecretKey(leaf, key) not in known:
+                yield finding(
+                    LETTER,
+                    f"release {release.name}",
+                    f"{dotted(path[:-1])}.{step} is {key!r}, which Secret {leaf!r} does not hold",
+                    where=place(release, path),
+                    fix=did_you_mean(key, {item.key for item in known if item.secret == leaf}, otherwise="it holds"),
+                )
+
+
+def _restarts(release: StackRelease, part: Part) -> Iterator[Result]:
+    there = {leaf: path for path, leaf in leaves(release.values) if isinstance(leaf, str)}
+    used = [secret for secret in part.wiring.secrets if secret.name in there]
+    # One mark may be that of all Secrets, of those that this release consumes, or of a single one.
+    marks = {checksum(*secrets): secrets for secrets in (part.wiring.secrets, used, *([secret] for secret in used))}
+    carried = [secret for mark, secrets in marks.items() if mark in there for secret in secrets]
+    stale = [secret.name for secret in used if secret not in carried]
+    if stale:
+        yield finding(
+            LETTER,
+            f"release {release.name}",
+            f"its pods consume {', '.join(stale)} and carry no checksum of them: they would keep stale credentials",
+            fix="put checksum(…) of these Secrets on the pod template's annotations",
+        )
+    elif used and not any(_lands_on_pods(there[mark], release) for mark in marks if mark in there):
+        yield finding(
+            LETTER,
+            f"release {release.name}",
+            "the checksum of its Secrets is in its values and lands on no pod: nothing would restart",
+            fix="put it where the chart takes annotations of pods (kiwistack component capture names the paths)",
+        )
+
+
+def _lands_on_pods(path: Path, release: StackRelease) -> bool:
+    """Say whether a value lands on pods, as far as the capture tells."""
+    workloads = release.capture.workloads if release.capture else ()
+    takes = [text for workload in workloads for text in (workload.annotations, workload.labels) if text]
+    return not takes or any(leads(tuple(text.split(".")), path) for text in takes)
+
+
+def _hooks(part: Part, stack: Stack) -> Iterator[Result]:
+    """A hook reads the keys of its component, and those that the services lend that it acts on."""
+    bound = stack.bindings[part.name]
+    for hook in (*part.wiring.pre, *part.wiring.post):
+        offers = [binding.offer for use in hook.on if (binding := bound.get(use.key))]
+        lent = {key for offer in offers for key in named_in(offer) if isinstance(key, SecretKey)}
+        known = secret_keys(part.name, stack) | lent
+        for variable, value in hook.job().env.items():
+            if isinstance(value, SecretKey) and value not in known:
+                yield finding(
+                    LETTER,
+                    f"hook {hook.name}",
+                    f"its environment variable {variable} takes key {value.key!r} of Secret {value.secret!r}, "
+                    "which its component neither declares nor is lent by what the hook acts on",
+                    fix=did_you_mean(
+                        f"{value.secret}/{value.key}",
+                        [f"{key.secret}/{key.key}" for key in known],
+                        otherwise="it may take",
+                    ),
+                )

@@ -1,0 +1,31 @@
+"""Validators of fields that several parts of the model have."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import attrs
+
+__all__ = ["many", "port", "ports", "some_ports"]
+
+port: Final = attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))
+"""A TCP port."""
+
+
+# An Attribute is invariant in its type, and this serves tuples of everything. Authors' code is unchecked.
+def many(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Refuse one where many are wanted: ``uses=(DB)`` is not a tuple.
+
+    Raises:
+        TypeError: it is no tuple.
+    """
+    if not isinstance(value, tuple):
+        hint = "" if isinstance(value, list | set | frozenset) else f": write ({value!r},)"
+        raise TypeError(f"{attribute.name}: found {value!r}, expected a tuple{hint}")
+
+
+ports: Final = attrs.validators.and_(many, attrs.validators.deep_iterable(port))
+"""Any number of TCP ports."""
+
+some_ports: Final = attrs.validators.and_(ports, attrs.validators.min_len(1))
+"""One TCP port or more: to a NetworkPolicy, none are all."""

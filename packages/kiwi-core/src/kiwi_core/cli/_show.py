@@ -1,0 +1,63 @@
+"""What ``build`` and ``check`` print."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from kiwi_core._compose.stack import Stack
+from kiwi_core._contract.results import Outcome, Result
+
+__all__ = ["counts", "is_broken", "print_results", "print_stack", "report"]
+
+
+def is_broken(results: Sequence[Result], *, strict: bool = False) -> bool:
+    """Say whether anything was found; with ``strict`` what is unproven counts, too."""
+    bad = {Outcome.FINDING, Outcome.UNPROVEN} if strict else {Outcome.FINDING}
+    return any(result.outcome in bad for result in results)
+
+
+def print_results(results: Sequence[Result], *, verbose: bool) -> None:
+    """Print the findings; with ``verbose`` what is unproven and what passed, too."""
+    shown = {Outcome.FINDING: "finding", **({Outcome.UNPROVEN: "unproven", Outcome.PASS: "pass"} if verbose else {})}
+    for result in results:
+        if result.outcome in shown:
+            print(f"{shown[result.outcome]}: {result}")
+
+
+def print_stack(stack: Stack) -> None:
+    """Print the releases by stage."""
+    print(f"{stack.tenant.namespace} on {stack.tenant.cluster}, lane {stack.lane}: {len(stack.releases)} releases")
+    stages: dict[str, list[str]] = {}
+    for release in stack.releases:
+        stages.setdefault(release.stage, []).append(release.name)
+    for stage, names in sorted(stages.items()):
+        print(f"  {stage:<22} {', '.join(names)}")
+
+
+def counts(results: Sequence[Result]) -> str:
+    """Return how many results there are of each outcome, as a line."""
+    number = Counter(result.outcome for result in results)
+    open_ones = number[Outcome.UNPROVEN]
+    hint = " (kiwistack check -v shows them)" if open_ones else ""
+    return f"contract: {number[Outcome.PASS]} passed, {number[Outcome.FINDING]} findings, {open_ones} unproven{hint}"
+
+
+def report(stack: Stack, results: Sequence[Result]) -> dict[str, object]:
+    """Return releases and results for other programs."""
+    return {
+        "tenant": stack.tenant.slug,
+        "lane": stack.lane.value,
+        "releases": [{"name": release.name, "stage": release.stage.value} for release in stack.releases],
+        "results": [
+            {
+                "rule": result.rule,
+                "outcome": result.outcome.value,
+                "subject": result.subject,
+                "message": result.message,
+                "where": str(result.where) if result.where else None,
+                "fix": result.fix,
+            }
+            for result in results
+        ],
+    }

@@ -1,0 +1,548 @@
+"""A small tenant that keeps the contract, and ways to change one thing of it.
+
+Two components with captured charts: a database that offers Postgres and Redis, and an application that uses both, the
+cluster's language models and a mail server that already runs. A :class:`Scene` is all that a stack and its check are
+made of; a ``Change`` makes another scene of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import ClassVar, Final, Literal, TypeAlias
+
+import attrs
+from kiwi_core import (
+    AlembicSchema,
+    Bound,
+    Cluster,
+    Component,
+    Credential,
+    Declaration,
+    Egress,
+    ExistingServices,
+    Job,
+    Lane,
+    LlmGateway,
+    LlmOffer,
+    PlainValue,
+    Postgres,
+    PostgresOffer,
+    Redis,
+    RedisOffer,
+    Release,
+    Secret,
+    SecretKey,
+    Smtp,
+    SmtpOffer,
+    Stage,
+    Tenant,
+    Tier,
+    Value,
+    Wiring,
+    Workload,
+    checksum,
+    text,
+    url,
+)
+from kiwi_core._compose.compose import compose
+from kiwi_core._compose.stack import Inputs, Package, Stack, StackRelease
+from kiwi_core._compose.values import CUSTOMER, Layer, merge
+from kiwi_core._contract.results import Commit, Evidence, Outcome, Result, Rule, check
+from kiwi_core._model.capture import (
+    UNSAID,
+    CapturedImage,
+    ChartCapture,
+    ClusterObject,
+    HardCodedImage,
+    SchemaCapture,
+    Subchart,
+)
+from kiwi_core._model.capture import Workload as Pods
+from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
+from kiwi_core.plugins import Plugins
+
+DB, CACHE, LLM, MAIL = Postgres("app"), Redis("app"), LlmGateway("app"), Smtp("app")
+DIGEST = "sha256:" + "0" * 64
+LINE = 7
+"""Where everything stands that stands in a file."""
+
+
+def unchanged(value: object) -> object:
+    return value
+
+
+def captured(name: str, values: Mapping[str, object], **facts: object) -> ChartCapture:
+    """Capture a chart of one Deployment, whose image and pods' annotations the root of the values chooses."""
+    images = (CapturedImage(path="image", keys=("repository", "tag"), repository=f"upstream/{name}", tag=""),)
+    pods = (Pods(kind="Deployment", file="templates/app.yaml", annotations="podAnnotations"),)
+    common = {"replicas": 1, "image": {"repository": f"upstream/{name}", "tag": ""}, "podAnnotations": {}}
+    known: dict[str, object] = {"images": images, "workloads": pods, "open": ("podAnnotations",), **facts}
+    return ChartCapture(name=name, version="1.0.0", source="a test", values={**common, **values}, **known)  # type: ignore[arg-type]
+
+
+SECTION: Final[Mapping[str, object]] = {"enabled": False, "existingSecret": "", "secretKeys": {}, "values": {}}
+
+APP_CHART: Final = captured(
+    "app",
+    {
+        "web": {"enabled": True, "image": {"repository": "upstream/web", "tag": ""}, "podAnnotations": {}},
+        "cache": {"enabled": True, "image": {"repository": "upstream/cache", "tag": "7"}, "persistence": {"size": ""}},
+        "search": {"enabled": False},
+        "sidecar": {"enabled": False, "image": {"repository": "upstream/sidecar", "tag": "latest"}},
+        "auth": {"database": SECTION, "llm": SECTION, "smtp": SECTION},
+        "config": {},
+        "token": "",
+        "rbac": {"create": False},
+        "cleanup": {"enabled": False},
+        "ingress": {"enabled": False, "host": "", "tls": []},
+        "namespaceOverride": "",
+        **{name: [] for name in ("extraEnvs", "extraContainers", "extraManifests")},
+    },
+    open=("podAnnotations", "web.podAnnotations", "config", "auth.database.secretKeys", "auth.smtp.secretKeys"),
+    reads=("web.resources.limits.memory",),
+    subcharts=(
+        Subchart(name="redis", version="1.0.0", alias="cache", conditions=("cache.enabled",), captured=True),
+        Subchart(name="search", version="2.0.0", conditions=("search.enabled",)),
+    ),
+    images=tuple(
+        CapturedImage(path=path, keys=("repository", "tag"), repository=f"upstream/{name}", tag=tag)
+        for path, name, tag in (
+            ("image", "app", ""),
+            ("web.image", "web", ""),
+            ("cache.image", "cache", "7"),
+            ("sidecar.image", "sidecar", "latest"),
+        )
+    ),
+    hard_coded=(
+        HardCodedImage(image="busybox:1.36", file="templates/cleanup.yaml", line=9, guards=("cleanup.enabled",)),
+        HardCodedImage(image="curlimages/curl:8.10.1", file="templates/tests/test.yaml", line=14, hook="test"),
+    ),
+    cluster_objects=(
+        ClusterObject(kind="ClusterRole", file="templates/rbac.yaml", guards=("rbac.create",)),
+        ClusterObject(kind="Namespace", file="templates/sandbox.yaml", guards=("web.enabled", UNSAID)),
+    ),
+    workloads=(
+        Pods(kind="Deployment", file="templates/app.yaml", annotations="podAnnotations"),
+        Pods(kind="Deployment", file="templates/web.yaml", guards=("web.enabled",), annotations="web.podAnnotations"),
+    ),
+)
+CHARTS: Final = {
+    "app": APP_CHART,
+    "worker": captured("worker", {"databaseHost": ""}),
+    "db": captured("db", {"existingSecret": ""}),
+}
+HISTORY: Final = SchemaCapture(
+    image="acme/app",
+    source="a test",
+    revisions={"a1": (), "b2": ("a1",), "c3": ("b2",), "x9": ("a1",)},
+    tags={"v1.0.0": ("a1",), "v1.1.0": ("b2",), "v1.2.0": ("c3",), "v1.3.0": ("c3", "x9")},
+    digests={"sha256:" + "1" * 64: "v1.0.0"},
+)
+
+
+@attrs.frozen(kw_only=True)
+class Altered(Component):
+    """A component whose declaration and wiring a test may change."""
+
+    declares: Callable[[Declaration], Declaration] = unchanged  # type: ignore[assignment]
+    wires: Callable[[Wiring], Wiring] = unchanged  # type: ignore[assignment]
+
+
+@attrs.frozen(kw_only=True)
+class Db(Altered):
+    """A server for databases and a cache."""
+
+    kind: ClassVar[str] = "db"
+
+    def declare(self) -> Declaration:
+        return self.declares(
+            Declaration(
+                releases=(Release(name="db", chart="db", stage=Stage.SERVICES),),
+                offers=(
+                    PostgresOffer(release="db", host="db", admin=SecretKey("db-admin", "password")),
+                    RedisOffer(release="db", host="db-cache", password=Credential("db", "cache")),
+                ),
+            )
+        )
+
+    def wire(self, bound: Bound) -> Wiring:
+        secret = Secret("db-admin", {"password": bound.credential("admin"), "cache": bound.credential("cache")})
+        repository, tag = bound.image("db")
+        return self.wires(
+            Wiring(
+                secrets=(secret,),
+                overlay={
+                    "db": {
+                        "image": {"repository": repository, "tag": tag},
+                        "existingSecret": secret.name,
+                        "podAnnotations": {"checksum/secrets": checksum(secret)},
+                    }
+                },
+            )
+        )
+
+
+@attrs.frozen(kw_only=True)
+class App(Altered):
+    """An application with a worker, a pre hook and a post hook."""
+
+    kind: ClassVar[str] = "app"
+
+    def declare(self) -> Declaration:
+        return self.declares(
+            Declaration(
+                releases=(
+                    Release(name="app", chart="app", uses=(DB, CACHE, LLM, MAIL)),
+                    Release(name="worker", chart="worker", uses=(DB,), needs=("app",)),
+                ),
+                wants=(LLM, MAIL),
+            )
+        )
+
+    def wire(self, bound: Bound) -> Wiring:
+        db, cached, llm, mail = bound[DB], bound[CACHE], bound.get(LLM), bound.get(MAIL)
+        dsn = text("postgresql://{user}:{word}@{host}/app", user=db.user, word=url(db.password), host=db.host)
+        secrets = (
+            Secret("app-db", {"username": db.user, "password": db.password, "dsn": dsn}),
+            Secret("app-cache", {"password": cached.password}),
+            *((Secret("app-llm", {"key": llm.key}),) if llm else ()),
+        )
+        mark: Value = {"checksum/secrets": checksum(*secrets)}
+        images = {name: dict(zip(("repository", "tag"), bound.image(name), strict=True)) for name in IMAGES}
+        smtp: Value = {"enabled": False}
+        if mail and mail.password:
+            smtp = {
+                "enabled": True,
+                "existingSecret": mail.password.secret,
+                "secretKeys": {"SMTP_PASS": mail.password.key},
+            }
+        tools = bound.image("tools")
+        on_llm = Job(
+            name="key",
+            on=(LLM,),
+            image=tools,
+            command=("make-key",),
+            env={"KEY": SecretKey("app-llm", "key"), "URL": llm.url if llm else ""},
+        )
+        return self.wires(
+            Wiring(
+                secrets=secrets,
+                pre=(
+                    Job(
+                        name="database",
+                        on=(DB,),
+                        image=tools,
+                        command=("make-database",),
+                        env={"PGHOST": db.host, "PGPASSWORD": SecretKey("db-admin", "password")},
+                    ),
+                ),
+                post=(on_llm,) if llm else (),
+                schema=(AlembicSchema(image="app", minimum="b2", because="the seed"),),
+                network=(
+                    Workload(name="web", pods={"app": "web"}, calls=(LLM,), egress=(Egress(to="github.com"),)),
+                ),
+                plain=(PlainValue(release="app", path="token", reason="the chart reads it from its values alone"),),
+                overlay={
+                    "app": {
+                        "replicas": 2,
+                        "image": images["app"],
+                        "web": {"image": images["web"], "podAnnotations": mark},
+                        "cache": {"enabled": False},
+                        "token": bound.credential("token"),
+                        "podAnnotations": mark,
+                        "auth": {
+                            "database": {
+                                "enabled": True,
+                                "existingSecret": "app-db",
+                                "secretKeys": {"DB_PASSWORD": "password"},
+                            },
+                            "llm": {"enabled": bool(llm), "existingSecret": "app-llm" if llm else ""},
+                            "smtp": smtp,
+                        },
+                        "config": {
+                            "DB_HOST": db.host,
+                            "LLM_URL": llm.url if llm else "",
+                            "PUBLIC_URL": f"https://app.{bound.home.domain}/",
+                        },
+                        "extraEnvs": [
+                            {
+                                "name": "CACHE_PASSWORD",
+                                "valueFrom": {"secretKeyRef": {"name": "app-cache", "key": "password"}},
+                            }
+                        ],
+                    },
+                    "worker": {"image": images["worker"], "databaseHost": db.host},
+                },
+            )
+        )
+
+
+IMAGES: Final = ("app", "web", "worker", "db", "tools", "cache", "sidecar")
+
+
+def chart_pin(name: str) -> ChartPin:
+    return ChartPin(registry="registry.example", repository="charts", name=name, version="1.0.0", digest=DIGEST)
+
+
+def image_pin(name: str) -> ImagePin:
+    return ImagePin(registry="docker.io", repository=f"acme/{name}", tag=f"v1.2.0@{DIGEST}")
+
+
+def pin_texts(chart: str = "1.0.0", image: str = "v1.2.0", *, note: str = "") -> Mapping[str, str]:
+    """Return the pin files of a moment: those of ``app`` at two versions, with a comment above both."""
+    return {
+        "charts": f"charts:\n{note}  app:\n    registry: r.example\n    name: app\n    version: {chart}\n",
+        "images": f"images:\n{note}  app:\n    registry: r.example\n    repository: acme/app\n    tag: {image}\n",
+    }
+
+
+def commit(before: Mapping[str, str], after: Mapping[str, str]) -> Commit:
+    return Commit(revision="0123456789abcdef", before=before, after=after)
+
+
+TOGETHER: Final = commit(pin_texts("0.9.0", "v1.1.0"), pin_texts())
+CLUSTER: Final = Cluster(
+    name="core-1",
+    tier=Tier.CORE,
+    pod_cidrs=("10.244.0.0/16",),
+    service_cidrs=("10.96.0.0/12",),
+    node_cidrs=("192.0.2.0/24",),
+    offers=(LlmOffer(namespace="kiwi-llm-gateway"),),
+)
+MAIL_SERVER: Final = ExistingServices(
+    smtp=SmtpOffer(host="mail", user="app", password=SecretKey("mail-account", "smtp-password"))
+)
+
+
+@cache
+def core() -> tuple[Package, tuple[Rule, ...]]:
+    """Return the core's own package and the contract, as every build has them."""
+    plugins = Plugins(())
+    return plugins.packages(())[""], plugins.rules()
+
+
+@attrs.frozen(kw_only=True)
+class Scene:
+    """All that a stack and its check are made of.
+
+    Attributes:
+        captures, schemas: what the packages of ``app`` and ``db`` ship.
+        change: is applied to the composed stack.
+    """
+
+    tenant: Tenant = Tenant(slug="acme", domain="acme.example", cluster="core-1")
+    components: tuple[Component, ...] = (App(), Db(), MAIL_SERVER)
+    cluster: Cluster = CLUSTER
+    lane: Lane = Lane.DEV
+    charts: Mapping[str, ChartPin] = {
+        name: chart_pin(name) for name in ("app", "worker", "db", "kiwi-foundation", "kiwi-hooks")
+    }
+    images: Mapping[str, ImagePin] = {name: image_pin(name) for name in IMAGES}
+    captures: Mapping[str, ChartCapture] = CHARTS
+    schemas: Mapping[str, SchemaCapture] = {"acme/app": HISTORY}
+    overlays: Mapping[str, Sequence[Layer]] = {}
+    evidence: Evidence = Evidence(history=(TOGETHER,))
+    change: Callable[[Stack], Stack] = unchanged  # type: ignore[assignment]
+
+    def stack(self) -> Stack:
+        """Compose it, as a build does."""
+        package = Package(
+            distribution="a-test",
+            version="1.0.0",
+            captures={(name, "1.0.0"): capture for name, capture in self.captures.items()},
+            schemas=self.schemas,
+        )
+        pins = PinFiles(
+            pins=Pins(charts=self.charts, images=self.images),
+            charts_file="charts.yaml",
+            images_file="images.yaml",
+            line=lambda _: LINE,
+        )
+        core_package, _ = core()
+        inputs = Inputs(
+            tenant=attrs.evolve(self.tenant, components=self.components),
+            cluster=self.cluster,
+            lane=self.lane,
+            pins=pins,
+            packages={"": core_package} | {item.kind: package for item in self.components},
+            overlays=self.overlays,
+        )
+        return self.change(compose(inputs))
+
+    def results(self) -> tuple[Result, ...]:
+        """Prove the contract."""
+        _, rules = core()
+        return check(self.stack(), self.evidence, rules)
+
+    def of(self, outcome: Outcome, rule: str | None = None) -> list[str]:
+        """Return what the rules, or one of them, say with an outcome."""
+        return [str(found) for found in self.results() if found.outcome is outcome and rule in {None, found.rule}]
+
+
+Change: TypeAlias = Callable[[Scene], Scene]
+
+
+def both(*changes: Change) -> Change:
+    def change(scene: Scene) -> Scene:
+        for one in changes:
+            scene = one(scene)
+        return scene
+
+    return change
+
+
+def scene(**fields: object) -> Change:
+    """Replace fields of the scene."""
+    return lambda scene: attrs.evolve(scene, **fields)  # type: ignore[arg-type]
+
+
+def tenant(**fields: object) -> Change:
+    return lambda scene: attrs.evolve(scene, tenant=attrs.evolve(scene.tenant, **fields))  # type: ignore[arg-type]
+
+
+def cluster(**fields: object) -> Change:
+    return lambda scene: attrs.evolve(scene, cluster=attrs.evolve(scene.cluster, **fields))  # type: ignore[arg-type]
+
+
+def evidence(**fields: object) -> Change:
+    return lambda scene: attrs.evolve(scene, evidence=attrs.evolve(scene.evidence, **fields))  # type: ignore[arg-type]
+
+
+def joined(*components: Component) -> Change:
+    """Add components to the tenant."""
+    return lambda scene: attrs.evolve(scene, components=(*scene.components, *components))
+
+
+def _component(name: str, change: Callable[[Altered], Altered]) -> Change:
+    def altered(item: Component) -> Component:
+        return change(item) if isinstance(item, Altered) and item.name == name else item
+
+    return lambda scene: attrs.evolve(scene, components=tuple(map(altered, scene.components)))
+
+
+def declares(component: str, change: Callable[[Declaration], Declaration]) -> Change:
+    """Change a component's declaration, after whatever changes it already."""
+
+    def altered(item: Altered) -> Altered:
+        first = item.declares
+        return attrs.evolve(item, declares=lambda declaration: change(first(declaration)))
+
+    return _component(component, altered)
+
+
+def wires(component: str, change: Callable[[Wiring], Wiring]) -> Change:
+    """Change a component's wiring, after whatever changes it already."""
+
+    def altered(item: Altered) -> Altered:
+        first = item.wires
+        return attrs.evolve(item, wires=lambda wiring: change(first(wiring)))
+
+    return _component(component, altered)
+
+
+OWNERS: Final = {"app": "app", "worker": "app", "db": "db"}
+
+
+def declared(release: str, **fields: object) -> Change:
+    """Change what is declared of a release."""
+
+    def change(declaration: Declaration) -> Declaration:
+        releases = tuple(
+            attrs.evolve(item, **fields) if item.name == release else item  # type: ignore[arg-type]
+            for item in declaration.releases
+        )
+        return attrs.evolve(declaration, releases=releases)
+
+    return declares(OWNERS[release], change)
+
+
+def values(release: str, tree: Mapping[str, Value]) -> Change:
+    """Merge values into the component's overlay."""
+
+    def change(wiring: Wiring) -> Wiring:
+        overlay = {**wiring.overlay, release: merge((wiring.overlay[release], tree))}
+        return attrs.evolve(wiring, overlay=overlay)
+
+    return wires(OWNERS[release], change)
+
+
+def secret(name: str, data: Mapping[str, object], component: str = "app") -> Change:
+    """Add a Secret to a component; it is in no checksum."""
+    added = Secret(name, data)  # type: ignore[arg-type]
+    return wires(component, lambda wiring: attrs.evolve(wiring, secrets=(*wiring.secrets, added)))
+
+
+def hook(phase: Literal["pre", "post"], **fields: object) -> Change:
+    """Change the hook of a phase of ``app``."""
+
+    def change(wiring: Wiring) -> Wiring:
+        hooks = tuple(attrs.evolve(item, **fields) for item in getattr(wiring, phase))  # type: ignore[arg-type]
+        return attrs.evolve(wiring, pre=hooks) if phase == "pre" else attrs.evolve(wiring, post=hooks)
+
+    return wires("app", change)
+
+
+def overlay(release: str, tree: Mapping[str, Value], origin: str = CUSTOMER) -> Change:
+    """Add a layer of values, the customer's or a lane's."""
+    layer = Layer(origin=origin, file=f"overlays/{release}.yaml", values=tree, line=lambda _: LINE)
+    return lambda scene: attrs.evolve(
+        scene, overlays={**scene.overlays, release: (*scene.overlays.get(release, ()), layer)}
+    )
+
+
+def chart(name: str, **fields: object) -> Change:
+    """Change the pin of a chart."""
+    return lambda scene: attrs.evolve(
+        scene,
+        charts={**scene.charts, name: attrs.evolve(scene.charts[name], **fields)},  # type: ignore[arg-type]
+    )
+
+
+def image(name: str, **fields: object) -> Change:
+    """Change the pin of an image."""
+    return lambda scene: attrs.evolve(
+        scene,
+        images={**scene.images, name: attrs.evolve(scene.images[name], **fields)},  # type: ignore[arg-type]
+    )
+
+
+def capture(name: str, **facts: object) -> Change:
+    """Change what was captured of a chart."""
+    return lambda scene: attrs.evolve(
+        scene,
+        captures={**scene.captures, name: attrs.evolve(scene.captures[name], **facts)},  # type: ignore[arg-type]
+    )
+
+
+def uncaptured(name: str) -> Change:
+    return lambda scene: attrs.evolve(
+        scene, captures={key: item for key, item in scene.captures.items() if key != name}
+    )
+
+
+def schema(**facts: object) -> Change:
+    """Change the captured history of the schema."""
+    return lambda scene: attrs.evolve(
+        scene,
+        schemas={"acme/app": attrs.evolve(scene.schemas["acme/app"], **facts)},  # type: ignore[arg-type]
+    )
+
+
+def stack(change: Callable[[Stack], Stack]) -> Change:
+    """Change the stack after it was composed."""
+    return lambda scene: attrs.evolve(scene, change=change)
+
+
+def composed(release: str, change: Callable[[StackRelease], StackRelease]) -> Change:
+    """Change a release after the stack was composed."""
+    return stack(
+        lambda stack: attrs.evolve(
+            stack, releases=tuple(change(item) if item.name == release else item for item in stack.releases)
+        )
+    )
+
+
+def having(release: str, **fields: object) -> Change:
+    """Replace fields of a release after the stack was composed."""
+    return composed(release, lambda item: attrs.evolve(item, **fields))  # type: ignore[arg-type]

@@ -1,0 +1,507 @@
+"""The model refuses what Kubernetes, Helm or a registry would refuse, where it is written down."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kiwi_core import (
+    ApiServer,
+    Asked,
+    Bucket,
+    BucketOffer,
+    Cluster,
+    Component,
+    Credential,
+    Declaration,
+    Egress,
+    Endpoint,
+    Hook,
+    Image,
+    Ingress,
+    IngressOffer,
+    Job,
+    Lane,
+    LlmGateway,
+    LlmOffer,
+    Offer,
+    Oidc,
+    OidcOffer,
+    Pin,
+    PlainValue,
+    Postgres,
+    PostgresOffer,
+    Redis,
+    RedisOffer,
+    Release,
+    SearchGateway,
+    SearchOffer,
+    Secret,
+    SecretKey,
+    Smtp,
+    SmtpOffer,
+    Stage,
+    Tenant,
+    Tier,
+    Use,
+    Wiring,
+    Workload,
+    text,
+)
+from kiwi_core._model.names import MAX_DNS_LABEL
+from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
+
+Case: TypeAlias = tuple[Callable[..., object], str]
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+DB, CACHE = Postgres("onyx"), Redis("onyx")
+ADMIN = SecretKey("pg", "password")
+IMAGE = Image(Pin("tool", "name"), Pin("tool", "tag"))
+NO_LABEL = [
+    "",
+    "Acme",
+    "acme_1",
+    "-acme",
+    "acme-",
+    "acme.example",
+    "ac me",
+    "acme\n",
+    "ácme",
+    "a" * (MAX_DNS_LABEL + 1),
+]
+
+
+# Keywords of any type: what is checked is checked at run time.
+make_tenant: Callable[..., Tenant] = functools.partial(Tenant, slug="acme", domain="acme.example", cluster="core-1")
+make_cluster: Callable[..., Cluster] = functools.partial(Cluster, name="core-1", tier=Tier.CORE)
+
+
+def case(make: Callable[..., object], field: str, **others: object) -> Case:
+    """A constructor that lacks one field, and that field."""
+    return functools.partial(make, **others), field
+
+
+def shown(value: object) -> str:
+    """What a case is called."""
+    if isinstance(value, functools.partial):
+        return str(getattr(value.func, "__name__", ""))
+    return value if isinstance(value, str) else str(getattr(value, "kind", ""))
+
+
+@pytest.mark.parametrize("name", NO_LABEL)
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        case(make_tenant, "slug"),
+        case(make_tenant, "cluster"),
+        case(make_cluster, "name"),
+        case(Postgres, "name"),
+        case(Release, "name", chart="x"),
+        case(Workload, "name", pods={"a": "b"}),
+        case(Hook, "name"),
+        case(Component, "name"),
+        case(Offer, "name"),
+        case(Secret, "name", data={"k": "v"}),
+        case(SecretKey, "secret", key="k"),
+        case(SearchOffer, "namespace"),
+        case(Endpoint, "namespace", ports=(1,)),
+    ],
+    ids=shown,
+)
+def test_a_name_that_is_no_dns_label_is_refused(make: Callable[..., object], field: str, name: str) -> None:
+    with pytest.raises(ValueError, match=rf"{field} .* (is no DNS label|characters)"):
+        make(**{field: name})
+
+
+@given(st.from_regex(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?", fullmatch=True))
+def test_every_label_that_fits_is_a_slug(slug: str) -> None:
+    assert make_tenant(slug=slug).namespace == f"cust-{slug}"
+
+
+def test_a_slug_leaves_room_for_the_prefix_of_the_namespace() -> None:
+    assert len(make_tenant(slug="a" * 58).namespace) == MAX_DNS_LABEL
+    with pytest.raises(ValueError, match=r"has 59 characters; at most 58 fit, since the namespace is 'cust-<slug>'"):
+        make_tenant(slug="a" * 59)
+
+
+def test_a_slug_that_is_no_text_is_refused() -> None:
+    with pytest.raises(TypeError, match="found 5, expected a text"):
+        make_tenant(slug=5)
+    with pytest.raises(TypeError, match="found 5, expected a text"):
+        make_tenant(domain=5)
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "localhost",
+        "a..example",
+        "-a.example",
+        "a.example.",
+        "A.example",
+        "a_b.example",
+        "https://a.example",
+        "a.example/x",
+        f"{'a' * 64}.example",
+        ".".join(["a" * 63] * 4),
+        "192.0.2.1",
+        "",
+    ],
+)
+def test_a_domain_that_is_no_dns_name_is_refused(domain: str) -> None:
+    with pytest.raises(ValueError, match=r"is no DNS name such as 'kiwistack\.example'"):
+        make_tenant(domain=domain)
+
+
+@pytest.mark.parametrize("domain", ["a.example", f"{'a' * 63}.example", "x--y.1a.example", "1.example"])
+def test_a_full_dns_name_is_a_domain(domain: str) -> None:
+    assert make_tenant(domain=domain).home.domain == domain
+
+
+@pytest.mark.parametrize("field", ["pod_cidrs", "service_cidrs", "node_cidrs"])
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "10.0.0.0/33", "pods", "", "10.0.0.0-10.0.0.9"])
+def test_what_is_no_network_is_refused_by_name(field: str, network: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{field}: .*expected a network such as '10\.244\.0\.0/16'"):
+        make_cluster(**{field: ("10.0.0.0/8", network)})
+
+
+def test_networks_and_addresses_of_both_families_are_taken() -> None:
+    found = make_cluster(pod_cidrs=("10.0.0.0/8", "fd00::/8"), ingress_addresses=("192.0.2.1", "2001:db8::1"))
+    assert found.pod_cidrs == ("10.0.0.0/8", "fd00::/8")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.0/24", "192.0.2.256", "ingress.example"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match=r"^ingress_addresses: "):
+        make_cluster(ingress_addresses=(address,))
+    with pytest.raises(ValueError, match=r"^address: "):
+        ApiServer(address=address)
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        case(PostgresOffer, "port", host="pg", admin=ADMIN),
+        case(RedisOffer, "port", host="r", password=Credential("a", "b")),
+        case(OidcOffer, "port", issuer="https://id"),
+        case(SmtpOffer, "port", host="m"),
+        case(LlmOffer, "port", namespace="kiwi-llm"),
+        case(SearchOffer, "port", namespace="kiwi-search"),
+        case(IngressOffer, "port", namespace="kiwi-in"),
+        case(ApiServer, "port", address="192.0.2.1"),
+        case(Egress, "ports", to="x"),
+        case(Workload, "ports", name="x", pods={"a": "b"}),
+        case(Endpoint, "ports"),
+    ],
+    ids=shown,
+)
+def test_a_port_is_within_its_range(make: Callable[..., object], field: str) -> None:
+    for port in (1, 65535):
+        make(**{field: port if field == "port" else (port,)})
+    for port in (0, -1, 65536):
+        with pytest.raises(ValueError, match=r"must be [<>]= "):
+            make(**{field: port if field == "port" else (port,)})
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        case(Egress, "ports", to="x"),
+        case(Endpoint, "ports"),
+        case(Workload, "ports", name="x", pods={"a": "b"}, served_by=Ingress("web")),
+    ],
+    ids=shown,
+)
+def test_no_port_is_refused_where_it_would_mean_every_port(make: Callable[..., object], field: str) -> None:
+    with pytest.raises(ValueError, match="ports"):
+        make(**{field: ()})
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "one"),
+    [
+        (*case(Release, "uses", name="x", chart="x"), DB),
+        (*case(Release, "needs", name="x", chart="x"), "other"),
+        (*case(Release, "brings", name="x", chart="x"), "x.example"),
+        (*case(Release, "requires", name="x", chart="x"), "x.example"),
+        (*case(Release, "cluster_objects", name="x", chart="x"), "Namespace/x"),
+        (*case(Declaration, "releases"), Release(name="x", chart="x")),
+        (*case(Declaration, "wants"), DB),
+        (*case(Declaration, "offers"), SmtpOffer(host="m")),
+        (*case(Declaration, "scopes"), "x"),
+        (*case(Wiring, "secrets"), Secret("x", {"k": "v"})),
+        (*case(Wiring, "pre"), Hook(name="x")),
+        (*case(Wiring, "post"), Hook(name="x")),
+        (*case(Wiring, "schema"), "x"),
+        (*case(Wiring, "network"), Workload(name="x", pods={"a": "b"})),
+        (*case(Wiring, "plain"), PlainValue(release="x", path="a", reason="b")),
+        (*case(Workload, "calls", name="x", pods={"a": "b"}), LlmGateway("x")),
+        (*case(Workload, "egress", name="x", pods={"a": "b"}), Egress(to="x")),
+        (*case(Workload, "ports", name="x", pods={"a": "b"}), 80),
+        (*case(Egress, "ports", to="x"), 443),
+        (*case(Endpoint, "ports"), 443),
+        (*case(Hook, "on", name="x"), DB),
+        (*case(Job, "command", name="x", image=IMAGE), "true"),
+    ],
+    ids=shown,
+)
+def test_one_is_refused_where_a_tuple_is_wanted(make: Callable[..., object], field: str, one: object) -> None:
+    make(**{field: (one,)})
+    with pytest.raises(TypeError, match=rf"^{field}: found {re.escape(repr(one))}, expected a tuple: write \(.*,\)$"):
+        make(**{field: one})
+    with pytest.raises(TypeError, match=rf"^{field}: found \[.*\], expected a tuple$"):
+        make(**{field: [one]})
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "nothing"),
+    [
+        (*case(Release, "timeout", name="x", chart="x"), 0),
+        (*case(Job, "timeout", name="x", image=IMAGE, command=("true",)), 0),
+        (*case(Job, "command", name="x", image=IMAGE), ()),
+        (*case(Secret, "data", name="x"), {}),
+        (*case(SecretKey, "key", secret="x"), ""),
+        (*case(Workload, "pods", name="x"), {}),
+        (*case(Egress, "to"), ""),
+        (*case(PlainValue, "reason", release="x", path="a"), ""),
+    ],
+    ids=shown,
+)
+def test_what_says_nothing_is_refused(make: Callable[..., object], field: str, nothing: object) -> None:
+    with pytest.raises(ValueError, match=rf"'{field}' must be|Length of '{field}' must be"):
+        make(**{field: nothing})
+
+
+def test_a_release_name_fits_helm_and_a_component_name_fits_its_hooks() -> None:
+    Release(name="r" * 53, chart="x")
+    with pytest.raises(ValueError, match="has 54 characters; Helm takes at most 53"):
+        Release(name="r" * 54, chart="x")
+    name = Component(name="c" * 48).name
+    Release(name=f"{name}-post", chart="x")
+    with pytest.raises(ValueError, match="has 49 characters; at most 48 fit"):
+        Component(name="c" * 49)
+
+
+def test_a_shared_service_lives_in_a_namespace_of_its_own_kind() -> None:
+    with pytest.raises(ValueError, match="a shared service lives in a kiwi-<service> namespace, found 'llm'"):
+        LlmOffer(namespace="llm")
+
+
+def test_two_offers_of_one_name_cannot_be_told_apart() -> None:
+    one, other = LlmOffer(namespace="kiwi-one"), LlmOffer(namespace="kiwi-other")
+    with pytest.raises(ValueError, match="offers llm/main twice: give one of them another name"):
+        make_cluster(offers=(one, other))
+    make_cluster(offers=(one, attrs.evolve(other, name="other"), SearchOffer(namespace="kiwi-search")))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_stage_has_the_number_that_its_label_begins_with(stage: Stage) -> None:
+    assert stage.value.startswith(f"{stage.number:03}-")
+
+
+def test_the_stages_are_those_of_opendesk_and_ours() -> None:
+    numbers = {stage.name: stage.number for stage in Stage}
+    assert numbers == {
+        "FOUNDATION": 0,
+        "MIGRATIONS_PRE": 10,
+        "OPENDESK_SERVICES": 30,
+        "SERVICES": 30,
+        "COMPONENTS": 50,
+        "LATE_COMPONENTS": 60,
+        "MIGRATIONS_POST": 90,
+    }
+
+
+def test_only_dev_floats() -> None:
+    assert [lane for lane in Lane if not lane.is_pinned] == [Lane.DEV]
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        "",
+        "sha256:",
+        DIGEST[:-1],
+        DIGEST + "0",
+        DIGEST.upper(),
+        DIGEST.replace("sha256", "sha512"),
+        DIGEST[7:],
+        "latest",
+    ],
+)
+def test_a_malformed_digest_is_refused(digest: str) -> None:
+    message = rf"is malformed: expected 'sha256:' and 64 hexadecimal digits, found {len(digest)} characters"
+    with pytest.raises(ValueError, match=message):
+        ChartPin(registry="ghcr.io", name="x", version="1.0.0", digest=digest)
+    with pytest.raises(ValueError, match=message):
+        ImagePin(registry="ghcr.io", repository="x", tag=f"v1@{digest}")
+
+
+@pytest.mark.parametrize(
+    "version", ["^1.2.3", "~1.2.3", ">=1.2.3", "1.x", "1.2", "1.2.x", "*", "", "latest", "1.2.3 - 2.0.0", "1.2.3\n"]
+)
+def test_a_version_range_is_refused(version: str) -> None:
+    with pytest.raises(ValueError, match=r"version .* is not one exact version such as '1\.2\.3' \(a range floats\)"):
+        ChartPin(registry="ghcr.io", name="x", version=version)
+
+
+@pytest.mark.parametrize("version", ["1.2.3", "v1.2.3", "1.2.3-rc.1", "1.2.3+build.5", "0.0.0-0+0"])
+def test_one_exact_version_is_taken(version: str) -> None:
+    assert ChartPin(registry="ghcr.io", name="x", version=version).version == version
+
+
+@pytest.mark.parametrize("registry", ["oci://ghcr.io", "file:///charts", "ghcr.io ", "", "ghcr.io:port"])
+def test_a_registry_is_a_host_or_the_address_of_a_classic_repository(registry: str) -> None:
+    with pytest.raises(ValueError, match=r"registry .* is no host such as 'ghcr\.io' or address"):
+        ChartPin(registry=registry, name="x", version="1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("registry", "repository", "location", "is_oci"),
+    [
+        ("ghcr.io", "charts/onyx", "ghcr.io/charts/onyx", True),
+        ("registry.example:5000", "", "registry.example:5000", True),
+        ("https://charts.example", "stable", "https://charts.example/stable", False),
+        ("https://charts.example/", "/stable/", "https://charts.example/stable", False),
+    ],
+)
+def test_a_chart_is_pulled_from_a_registry_or_a_classic_repository(
+    registry: str,
+    repository: str,
+    location: str,
+    is_oci: bool,  # noqa: FBT001 -- a parameter of the table
+) -> None:
+    pin = ChartPin(registry=registry, repository=repository, name="x", version="1.0.0")
+    assert (pin.location, pin.is_oci) == (location, is_oci)
+
+
+@pytest.mark.parametrize("registry", ["https://docker.io", "docker.io/", "docker io", "", "docker.io/library"])
+def test_the_registry_of_an_image_is_a_host(registry: str) -> None:
+    with pytest.raises(ValueError, match=r"registry .* is no host such as 'docker\.io'"):
+        ImagePin(registry=registry, repository="x", tag="v1")
+
+
+@pytest.mark.parametrize("repository", ["", "/x", "x/", "X", "a//b", "a b", "x:v1", "a..b"])
+def test_an_image_repository_keeps_to_the_grammar(repository: str) -> None:
+    with pytest.raises(ValueError, match="is not an image repository"):
+        ImagePin(registry="docker.io", repository=repository, tag="v1")
+
+
+@pytest.mark.parametrize("tag", ["", "a b", "-a", ".a", "a" * 129, "ä", f"@{DIGEST}", "a/b"])
+def test_what_is_no_tag_is_refused(tag: str) -> None:
+    with pytest.raises(ValueError, match="is no image tag"):
+        ImagePin(registry="docker.io", repository="x", tag=tag)
+
+
+@given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True), st.booleans())
+def test_a_tag_is_told_from_its_digest(tag: str, has_digest: bool) -> None:  # noqa: FBT001 -- drawn
+    pin = ImagePin(registry="docker.io", repository="a/b", tag=f"{tag}@{DIGEST}" if has_digest else tag)
+    assert (pin.version, pin.digest) == (tag, DIGEST if has_digest else None)
+
+
+def test_a_late_pin_stands_for_a_part_of_its_image() -> None:
+    pins = Pins(images={"web": ImagePin(registry="docker.io", repository="a/b", tag=f"v1@{DIGEST}")})
+    assert {part: pins.text(Pin("web", part)) for part in ("registry", "repository", "name", "tag", "reference")} == {
+        "registry": "docker.io",
+        "repository": "a/b",
+        "name": "docker.io/a/b",
+        "tag": f"v1@{DIGEST}",
+        "reference": f"docker.io/a/b:v1@{DIGEST}",
+    }
+    with pytest.raises(KeyError):
+        pins.text(Pin("other", "tag"))
+
+
+def test_a_pin_knows_its_file_and_line() -> None:
+    files = PinFiles(pins=Pins(), charts_file="c.yaml", images_file="i.yaml", line=len)
+    assert str(files.where("charts", "onyx")) == "c.yaml:2: charts.onyx"
+    assert str(files.where("images", "web", "tag")) == "i.yaml:3: images.web.tag"
+
+
+OFFERS: tuple[tuple[Use[object], Offer, Mapping[str, object]], ...] = (
+    (
+        Postgres("x"),
+        PostgresOffer(host="pg", admin=ADMIN),
+        {"host": "pg", "port": 5432, "database": "x", "user": "x", "password": Credential("app", "postgres/x")},
+    ),
+    (
+        Redis("x"),
+        RedisOffer(host="redis", password=Credential("cache", "default")),
+        {"host": "redis", "port": 6379, "password": Credential("cache", "default")},
+    ),
+    (
+        Bucket("x"),
+        BucketOffer(endpoint_url="http://minio:9000", admin_user="root", admin=ADMIN),
+        {
+            "endpoint": "http://minio:9000",
+            "region": "us-east-1",
+            "bucket": "x",
+            "access_key": "x",
+            "secret_key": Credential("app", "bucket/x"),
+        },
+    ),
+    (
+        Oidc("x"),
+        OidcOffer(issuer="https://id.{domain}/realms/x"),
+        {
+            "issuer": "https://id.acme.example/realms/x",
+            "client_id": "x",
+            "client_secret": Credential("app", "oidc/x"),
+        },
+    ),
+    (
+        Smtp("x"),
+        SmtpOffer(host="mail"),
+        {"host": "mail", "port": 587, "sender": "no-reply@acme.example", "user": None, "password": None},
+    ),
+    (
+        LlmGateway("x"),
+        LlmOffer(namespace="kiwi-llm"),
+        {"url": "http://litellm.kiwi-llm.svc:4000", "key": text("sk-{key}", key=Credential("app", "llm/x"))},
+    ),
+    (
+        SearchGateway("x"),
+        SearchOffer(namespace="kiwi-search"),
+        {"url": "http://searxng.kiwi-search.svc:8080"},
+    ),
+    (Ingress("x"), IngressOffer(namespace="kiwi-in"), {"class_name": "nginx", "issuer": None}),
+)
+
+
+@pytest.mark.parametrize(("use", "offer", "expected"), OFFERS, ids=shown)
+def test_an_offer_gives_what_its_use_reads(use: Use[object], offer: Offer, expected: Mapping[str, object]) -> None:
+    binding = offer.bind(use, Asked(component="app"), make_tenant().home)
+    assert isinstance(binding, use.binding)
+    assert offer.kind == use.kind
+    assert binding == use.binding(**expected)
+
+
+@pytest.mark.parametrize(("use", "offer", "expected"), OFFERS, ids=shown)
+def test_an_offer_answers_where_its_use_is_served(use: Use[object], offer: Offer, expected: object) -> None:
+    endpoint = offer.endpoint()
+    assert endpoint is not None
+    assert (endpoint.namespace is not None) == use.shared
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://s3", 80), ("https://s3", 443), ("http://s3:9000/path", 9000), ("https://s3:1", 1)]
+)
+def test_the_port_of_a_bucket_follows_from_its_url(url: str, port: int) -> None:
+    assert BucketOffer(endpoint_url=url, admin_user="root", admin=ADMIN).endpoint() == Endpoint(ports=(port,))
+
+
+def test_a_use_is_identified_by_kind_and_name() -> None:
+    assert str(DB.key) == "postgres/onyx"
+    assert DB.key != CACHE.key
+    assert Asked(component="app").credential(DB, "replica") == Credential("app", "postgres/onyx/replica")
+
+
+def test_a_job_is_its_own_job() -> None:
+    job = Job(name="x", image=IMAGE, command=("true",))
+    assert job.job() is job

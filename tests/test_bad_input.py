@@ -76,19 +76,19 @@ def customer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Customer:
     return made
 
 
-def spec(old: str, new: str) -> Callable[[Customer], None]:
+def spec(old: str, new: str) -> Callable[[Customer], object]:
     return lambda customer: customer.replace(customer.spec, old, new)
 
 
-def pins(file: str, old: str, new: str) -> Callable[[Customer], None]:
+def pins(file: str, old: str, new: str) -> Callable[[Customer], object]:
     return lambda customer: customer.replace(customer.lane / file, old, new)
 
 
-def overlay(text: str | bytes, release: str = "hello") -> Callable[[Customer], None]:
+def overlay(text: str | bytes, release: str = "hello") -> Callable[[Customer], object]:
     return lambda customer: customer.overlay(text, release)
 
 
-def toml(text: str) -> Callable[[Customer], None]:
+def toml(text: str) -> Callable[[Customer], object]:
     def write(customer: Customer) -> None:
         customer.spec.unlink()
         (customer.repo / "tenant.toml").write_text(text, encoding="utf-8")
@@ -98,7 +98,7 @@ def toml(text: str) -> Callable[[Customer], None]:
 
 HEAD = 'slug = "acme"\ndomain = "acme.example"\ncluster = "core-1"\n'
 
-CASES: dict[str, tuple[Callable[[Customer], None], list[str]]] = {
+CASES: dict[str, tuple[Callable[[Customer], object], list[str]]] = {
     "unknown component": (toml(HEAD + '[[components]]\nkind = "helo"\n'), ["tenant.toml:", "'helo'", "did you mean 'hello'"]),
     "unknown field": (toml(HEAD + '[[components]]\nkind = "hello"\nreplica = 2\n'), ["tenant.toml:6", "did you mean 'replicas'"]),
     "unknown key": (toml(HEAD + 'slogan = "x"\n'), ["tenant.toml:4", "slogan"]),
@@ -113,7 +113,7 @@ CASES: dict[str, tuple[Callable[[Customer], None], list[str]]] = {
     "domain that is none": (spec('"acme.example"', '"acme"'), ["tenant.py:7", "acme"]),
     "missing field": (spec('    domain="acme.example",\n', ""), ["tenant.py", "domain"]),
     "syntax error": (spec("(Hello(),)", "(Hello(),"), ["tenant.py:5"]),
-    "not UTF-8": (lambda customer: customer.spec.write_bytes(b"# \xff\n" + TENANT.encode()) and None, ["tenant.py", "UTF-8"]),
+    "not UTF-8": (lambda customer: customer.spec.write_bytes(b"# \xff\n" + TENANT.encode()), ["tenant.py", "UTF-8"]),
     "a spec that raises": (spec("Hello()", "Hello(nonsense=1)"), ["tenant.py:9", "nonsense"]),
     "a spec that divides by zero": (spec("Hello()", "Hello(replicas=1 // 0)"), ["tenant.py:9", "zero"]),
     "a spec that exits": (spec("tenant = ", "import sys\nsys.exit(3)\ntenant = "), ["tenant.py:6", "ends the process"]),
@@ -155,7 +155,7 @@ CASES: dict[str, tuple[Callable[[Customer], None], list[str]]] = {
         ["kiwi.toml:1", "prod", "dogfood"],
     ),
     "no kiwi.toml": (lambda customer: (customer.repo / "kiwi.toml").unlink(), ["kiwi.toml", "no such file"]),
-    "two specs": (lambda customer: (customer.repo / "tenant.toml").write_text("") and None, ["tenant.py and tenant.toml"]),
+    "two specs": (lambda customer: (customer.repo / "tenant.toml").write_text(""), ["tenant.py and tenant.toml"]),
 }  # fmt: skip
 
 

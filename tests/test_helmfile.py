@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from trees import EXAMPLES, SEED, kiwistack, objects, stub_values, templated, with_stub_charts
 from trees import helmfile as run
 

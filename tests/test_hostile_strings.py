@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from kiwi_core import Pin, Text, Value, text
 from kiwi_core._emit.writing import yaml_text
 from kiwi_core._model.pins import ImagePin
-from trees import SEED, helmfile as run, stub_chart, stub_values
+from trees import SEED, stub_chart, stub_values
+from trees import helmfile as run
 
 pytestmark = pytest.mark.real_server
 
@@ -76,7 +78,7 @@ def through_helm(
     (place / "overlay.yaml").write_bytes(yaml_text(overlay or {}))
     found = stub_values(run(helmfile, helm, place, "template", seed=SEED).stdout, "probe")
     assert isinstance(found, dict)
-    return found
+    return cast("Mapping[str, Value]", found)
 
 
 def numbered(texts: Sequence[str]) -> dict[str, Value]:
@@ -104,10 +106,9 @@ def test_in_the_overlay(place: Path, helmfile: Path, helm: Path) -> None:
 
 
 def test_as_pin_and_as_the_name_of_a_pin(place: Path, helmfile: Path, helm: Path) -> None:
-    pins = {f"p{index}": item for index, item in enumerate(PRINTABLE)} | {item: "x" for item in KEYS}
-    values: dict[str, Value] = {
-        f"v{index}": Pin(name, "registry") for index, name in enumerate(pins)
-    } | {f"r{index}": Pin(name, "reference") for index, name in enumerate(pins)}
+    pins = {f"p{index}": item for index, item in enumerate(PRINTABLE)} | dict.fromkeys(KEYS, "x")
+    values: dict[str, Value] = {f"v{index}": Pin(name, "registry") for index, name in enumerate(pins)}
+    values.update({f"r{index}": Pin(name, "reference") for index, name in enumerate(pins)})
     found = through_helm(place, helmfile, helm, values=values, pins=pins)
     assert found == {f"v{index}": item for index, item in enumerate(pins.values())} | {
         f"r{index}": f"{item}/r:t" for index, item in enumerate(pins.values())
@@ -154,7 +155,7 @@ SYNTAX = st.text(st.sampled_from("{}`\"'\\:#-%$ \n\tref+<>|&*!?[],~=0179eoxyn"),
 def test_any_text_at_all(place: Path, helmfile: Path, helm: Path, texts: list[str]) -> None:
     tree: dict[str, Value] = {"value": numbered(texts), "key": dict.fromkeys(texts, 1)}
     pins = {f"p{index}": item for index, item in enumerate(texts) if not UNPRINTABLE.search(item)}
-    late: dict[str, Value] = {name: Pin(name, "registry") for name in pins}
+    late: Value = {name: Pin(name, "registry") for name in pins}
     assert through_helm(place, helmfile, helm, values=tree | {"late": late}, overlay={"o": tree}, pins=pins) == (
         tree | {"late": pins, "o": tree}
     )

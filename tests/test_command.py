@@ -112,3 +112,13 @@ def test_a_bump_that_is_wrong_changes_nothing(
     assert main(["pins", "bump", str(tmp_path / "cust"), *words]) == 2
     assert expected in capsys.readouterr().err
     assert {path: path.read_bytes() for path in lane.iterdir()} == before
+
+
+def test_a_lane_may_refuse_the_unproven(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("generated", "kiwi-component-*"))
+    customer = tmp_path / "examples" / "cust-kiwistack"
+    settings = customer / "kiwi.toml"
+    settings.write_text('strict = ["dev", "stable"]\n' + settings.read_text(encoding="utf-8"), encoding="utf-8")
+    assert main(["build", str(customer)]) == 1
+    assert "unproven: [f] component onyx" in capsys.readouterr().out
+    assert not (customer / "generated").exists()

@@ -1,15 +1,15 @@
-"""A small tenant that keeps the contract, and ways to change one thing of it.
+"""A small tenant that keeps the contract.
 
 Two components with captured charts: a database that offers Postgres and Redis, and an application that uses both, the
 cluster's language models and a mail server that already runs. A :class:`Scene` is all that a stack and its check are
-made of; a ``Change`` makes another scene of it.
+made of; ``contract_changes`` makes others of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import ClassVar, Final
 
 import attrs
 from kiwi_core import (
@@ -46,8 +46,8 @@ from kiwi_core import (
     url,
 )
 from kiwi_core._compose.compose import compose
-from kiwi_core._compose.stack import Inputs, Package, Stack, StackRelease
-from kiwi_core._compose.values import CUSTOMER, Layer, merge
+from kiwi_core._compose.stack import Inputs, Package, Stack
+from kiwi_core._compose.values import Layer
 from kiwi_core._contract.results import Commit, Evidence, Outcome, Result, Rule, check
 from kiwi_core._model.capture import (
     UNSAID,
@@ -55,6 +55,7 @@ from kiwi_core._model.capture import (
     ChartCapture,
     ClusterObject,
     HardCodedImage,
+    Json,
     SchemaCapture,
     Subchart,
 )
@@ -72,16 +73,20 @@ def unchanged(value: object) -> object:
     return value
 
 
-def captured(name: str, values: Mapping[str, object], **facts: object) -> ChartCapture:
+def captured(name: str, values: Mapping[str, Json], **facts: object) -> ChartCapture:
     """Capture a chart of one Deployment, whose image and pods' annotations the root of the values chooses."""
     images = (CapturedImage(path="image", keys=("repository", "tag"), repository=f"upstream/{name}", tag=""),)
     pods = (Pods(kind="Deployment", file="templates/app.yaml", annotations="podAnnotations"),)
-    common = {"replicas": 1, "image": {"repository": f"upstream/{name}", "tag": ""}, "podAnnotations": {}}
+    common: Mapping[str, Json] = {
+        "replicas": 1,
+        "image": {"repository": f"upstream/{name}", "tag": ""},
+        "podAnnotations": {},
+    }
     known: dict[str, object] = {"images": images, "workloads": pods, "open": ("podAnnotations",), **facts}
     return ChartCapture(name=name, version="1.0.0", source="a test", values={**common, **values}, **known)  # type: ignore[arg-type]
 
 
-SECTION: Final[Mapping[str, object]] = {"enabled": False, "existingSecret": "", "secretKeys": {}, "values": {}}
+SECTION: Final[Mapping[str, Json]] = {"enabled": False, "existingSecret": "", "secretKeys": {}, "values": {}}
 
 APP_CHART: Final = captured(
     "app",
@@ -209,7 +214,9 @@ class App(Altered):
             *((Secret("app-llm", {"key": llm.key}),) if llm else ()),
         )
         mark: Value = {"checksum/secrets": checksum(*secrets)}
-        images = {name: dict(zip(("repository", "tag"), bound.image(name), strict=True)) for name in IMAGES}
+        images: dict[str, Value] = {
+            name: dict(zip(("repository", "tag"), bound.image(name), strict=True)) for name in IMAGES
+        }
         smtp: Value = {"enabled": False}
         if mail and mail.password:
             smtp = {
@@ -239,9 +246,7 @@ class App(Altered):
                 ),
                 post=(on_llm,) if llm else (),
                 schema=(AlembicSchema(image="app", minimum="b2", because="the seed"),),
-                network=(
-                    Workload(name="web", pods={"app": "web"}, calls=(LLM,), egress=(Egress(to="github.com"),)),
-                ),
+                network=(Workload(name="web", pods={"app": "web"}, calls=(LLM,), egress=(Egress(to="github.com"),)),),
                 plain=(PlainValue(release="app", path="token", reason="the chart reads it from its values alone"),),
                 overlay={
                     "app": {
@@ -310,6 +315,8 @@ CLUSTER: Final = Cluster(
     node_cidrs=("192.0.2.0/24",),
     offers=(LlmOffer(namespace="kiwi-llm-gateway"),),
 )
+EVIDENCE: Final = Evidence(history=(TOGETHER,))
+TENANT: Final = Tenant(slug="acme", domain="acme.example", cluster="core-1")
 MAIL_SERVER: Final = ExistingServices(
     smtp=SmtpOffer(host="mail", user="app", password=SecretKey("mail-account", "smtp-password"))
 )
@@ -331,7 +338,7 @@ class Scene:
         change: is applied to the composed stack.
     """
 
-    tenant: Tenant = Tenant(slug="acme", domain="acme.example", cluster="core-1")
+    tenant: Tenant = TENANT
     components: tuple[Component, ...] = (App(), Db(), MAIL_SERVER)
     cluster: Cluster = CLUSTER
     lane: Lane = Lane.DEV
@@ -342,7 +349,7 @@ class Scene:
     captures: Mapping[str, ChartCapture] = CHARTS
     schemas: Mapping[str, SchemaCapture] = {"acme/app": HISTORY}
     overlays: Mapping[str, Sequence[Layer]] = {}
-    evidence: Evidence = Evidence(history=(TOGETHER,))
+    evidence: Evidence = EVIDENCE
     change: Callable[[Stack], Stack] = unchanged  # type: ignore[assignment]
 
     def stack(self) -> Stack:
@@ -378,171 +385,3 @@ class Scene:
     def of(self, outcome: Outcome, rule: str | None = None) -> list[str]:
         """Return what the rules, or one of them, say with an outcome."""
         return [str(found) for found in self.results() if found.outcome is outcome and rule in {None, found.rule}]
-
-
-Change: TypeAlias = Callable[[Scene], Scene]
-
-
-def both(*changes: Change) -> Change:
-    def change(scene: Scene) -> Scene:
-        for one in changes:
-            scene = one(scene)
-        return scene
-
-    return change
-
-
-def scene(**fields: object) -> Change:
-    """Replace fields of the scene."""
-    return lambda scene: attrs.evolve(scene, **fields)  # type: ignore[arg-type]
-
-
-def tenant(**fields: object) -> Change:
-    return lambda scene: attrs.evolve(scene, tenant=attrs.evolve(scene.tenant, **fields))  # type: ignore[arg-type]
-
-
-def cluster(**fields: object) -> Change:
-    return lambda scene: attrs.evolve(scene, cluster=attrs.evolve(scene.cluster, **fields))  # type: ignore[arg-type]
-
-
-def evidence(**fields: object) -> Change:
-    return lambda scene: attrs.evolve(scene, evidence=attrs.evolve(scene.evidence, **fields))  # type: ignore[arg-type]
-
-
-def joined(*components: Component) -> Change:
-    """Add components to the tenant."""
-    return lambda scene: attrs.evolve(scene, components=(*scene.components, *components))
-
-
-def _component(name: str, change: Callable[[Altered], Altered]) -> Change:
-    def altered(item: Component) -> Component:
-        return change(item) if isinstance(item, Altered) and item.name == name else item
-
-    return lambda scene: attrs.evolve(scene, components=tuple(map(altered, scene.components)))
-
-
-def declares(component: str, change: Callable[[Declaration], Declaration]) -> Change:
-    """Change a component's declaration, after whatever changes it already."""
-
-    def altered(item: Altered) -> Altered:
-        first = item.declares
-        return attrs.evolve(item, declares=lambda declaration: change(first(declaration)))
-
-    return _component(component, altered)
-
-
-def wires(component: str, change: Callable[[Wiring], Wiring]) -> Change:
-    """Change a component's wiring, after whatever changes it already."""
-
-    def altered(item: Altered) -> Altered:
-        first = item.wires
-        return attrs.evolve(item, wires=lambda wiring: change(first(wiring)))
-
-    return _component(component, altered)
-
-
-OWNERS: Final = {"app": "app", "worker": "app", "db": "db"}
-
-
-def declared(release: str, **fields: object) -> Change:
-    """Change what is declared of a release."""
-
-    def change(declaration: Declaration) -> Declaration:
-        releases = tuple(
-            attrs.evolve(item, **fields) if item.name == release else item  # type: ignore[arg-type]
-            for item in declaration.releases
-        )
-        return attrs.evolve(declaration, releases=releases)
-
-    return declares(OWNERS[release], change)
-
-
-def values(release: str, tree: Mapping[str, Value]) -> Change:
-    """Merge values into the component's overlay."""
-
-    def change(wiring: Wiring) -> Wiring:
-        overlay = {**wiring.overlay, release: merge((wiring.overlay[release], tree))}
-        return attrs.evolve(wiring, overlay=overlay)
-
-    return wires(OWNERS[release], change)
-
-
-def secret(name: str, data: Mapping[str, object], component: str = "app") -> Change:
-    """Add a Secret to a component; it is in no checksum."""
-    added = Secret(name, data)  # type: ignore[arg-type]
-    return wires(component, lambda wiring: attrs.evolve(wiring, secrets=(*wiring.secrets, added)))
-
-
-def hook(phase: Literal["pre", "post"], **fields: object) -> Change:
-    """Change the hook of a phase of ``app``."""
-
-    def change(wiring: Wiring) -> Wiring:
-        hooks = tuple(attrs.evolve(item, **fields) for item in getattr(wiring, phase))  # type: ignore[arg-type]
-        return attrs.evolve(wiring, pre=hooks) if phase == "pre" else attrs.evolve(wiring, post=hooks)
-
-    return wires("app", change)
-
-
-def overlay(release: str, tree: Mapping[str, Value], origin: str = CUSTOMER) -> Change:
-    """Add a layer of values, the customer's or a lane's."""
-    layer = Layer(origin=origin, file=f"overlays/{release}.yaml", values=tree, line=lambda _: LINE)
-    return lambda scene: attrs.evolve(
-        scene, overlays={**scene.overlays, release: (*scene.overlays.get(release, ()), layer)}
-    )
-
-
-def chart(name: str, **fields: object) -> Change:
-    """Change the pin of a chart."""
-    return lambda scene: attrs.evolve(
-        scene,
-        charts={**scene.charts, name: attrs.evolve(scene.charts[name], **fields)},  # type: ignore[arg-type]
-    )
-
-
-def image(name: str, **fields: object) -> Change:
-    """Change the pin of an image."""
-    return lambda scene: attrs.evolve(
-        scene,
-        images={**scene.images, name: attrs.evolve(scene.images[name], **fields)},  # type: ignore[arg-type]
-    )
-
-
-def capture(name: str, **facts: object) -> Change:
-    """Change what was captured of a chart."""
-    return lambda scene: attrs.evolve(
-        scene,
-        captures={**scene.captures, name: attrs.evolve(scene.captures[name], **facts)},  # type: ignore[arg-type]
-    )
-
-
-def uncaptured(name: str) -> Change:
-    return lambda scene: attrs.evolve(
-        scene, captures={key: item for key, item in scene.captures.items() if key != name}
-    )
-
-
-def schema(**facts: object) -> Change:
-    """Change the captured history of the schema."""
-    return lambda scene: attrs.evolve(
-        scene,
-        schemas={"acme/app": attrs.evolve(scene.schemas["acme/app"], **facts)},  # type: ignore[arg-type]
-    )
-
-
-def stack(change: Callable[[Stack], Stack]) -> Change:
-    """Change the stack after it was composed."""
-    return lambda scene: attrs.evolve(scene, change=change)
-
-
-def composed(release: str, change: Callable[[StackRelease], StackRelease]) -> Change:
-    """Change a release after the stack was composed."""
-    return stack(
-        lambda stack: attrs.evolve(
-            stack, releases=tuple(change(item) if item.name == release else item for item in stack.releases)
-        )
-    )
-
-
-def having(release: str, **fields: object) -> Change:
-    """Replace fields of a release after the stack was composed."""
-    return composed(release, lambda item: attrs.evolve(item, **fields))  # type: ignore[arg-type]

@@ -652,7 +652,7 @@ def test_a_folder_without_a_chart_is_refused(tmp_path: Path) -> None:
 
 def trees() -> st.SearchStrategy[dict[str, object]]:
     names = st.from_regex(r"[a-z][A-Za-z0-9_]{0,5}", fullmatch=True)
-    leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False)
+    leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False)
     return st.dictionaries(
         names,
         st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3)),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kiwi_core._compose.values import Layer, check_values, get, merge, origins
 from kiwi_core._model.late import Credential, Path, Text, Value, leaves
@@ -51,6 +51,9 @@ def layer(origin: str, values: Mapping[str, Value]) -> Layer:
 
 
 @given(layers)
+@example([{"a": {"b": 1}}, {"a": {}}])
+@example([{"a": {"b": 1}}, {"a": None}, {"a": {"c": 2}}])
+@example([{"a": {"b": [1, 2]}}, {"a": {"b": [3]}}])
 def test_layers_are_merged_as_helm_merges_them(stack: list[dict[str, Value]]) -> None:
     assert merge(stack) == helm(stack)
 

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from kiwi_core._model.late import Value as Value
     from kiwi_core._model.late import text as text
     from kiwi_core._model.late import url as url
+    from kiwi_core._model.ldap import Ldap as Ldap
+    from kiwi_core._model.ldap import LdapBinding as LdapBinding
+    from kiwi_core._model.ldap import LdapOffer as LdapOffer
+    from kiwi_core._model.mariadb import Mariadb as Mariadb
+    from kiwi_core._model.mariadb import MariadbBinding as MariadbBinding
+    from kiwi_core._model.mariadb import MariadbOffer as MariadbOffer
     from kiwi_core._model.network import Egress as Egress
     from kiwi_core._model.network import Workload as Workload
     from kiwi_core._model.schema import AlembicSchema as AlembicSchema
@@ -86,6 +92,8 @@ _HOMES: Final = {
         "hooks": "Hook Job",
         "lane": "Lane Stage Tier",
         "late": "Credential Image Late Pin Text Value text url",
+        "ldap": "Ldap LdapBinding LdapOffer",
+        "mariadb": "Mariadb MariadbBinding MariadbOffer",
         "network": "Egress Workload",
         "schema": "AlembicSchema Schema",
         "secrets": "PlainValue Secret SecretKey checksum",
@@ -123,9 +131,15 @@ __all__ = [
     "Job",
     "Lane",
     "Late",
+    "Ldap",
+    "LdapBinding",
+    "LdapOffer",
     "LlmBinding",
     "LlmGateway",
     "LlmOffer",
+    "Mariadb",
+    "MariadbBinding",
+    "MariadbOffer",
     "Offer",
     "Oidc",
     "OidcBinding",

@@ -25,12 +25,14 @@ def kiwistack_components() -> Sequence[type[Component]]:
 @hookimpl
 def kiwistack_services() -> Sequence[type[Offer]]:
     """Ship the core's kinds of services."""
-    from kiwi_core._model import services
+    from kiwi_core._model import ldap, mariadb, services
 
     return [
         services.BucketOffer,
         services.IngressOffer,
+        ldap.LdapOffer,
         services.LlmOffer,
+        mariadb.MariadbOffer,
         services.OidcOffer,
         services.PostgresOffer,
         services.RedisOffer,

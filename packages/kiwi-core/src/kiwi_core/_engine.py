@@ -47,6 +47,11 @@ class Project:
     evidence: Evidence
     plugins: Plugins
 
+    @property
+    def is_strict(self) -> bool:
+        """Whether what is unproven counts as a finding in this lane, as ``kiwi.toml`` says."""
+        return self.stack.lane in self.repo.settings.strict
+
     def check(self) -> tuple[Result, ...]:
         """Prove the contract."""
         from kiwi_core._contract.results import check

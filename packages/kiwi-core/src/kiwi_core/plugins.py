@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar, cast
 
 import attrs
 import pluggy
@@ -35,17 +35,11 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from kiwi_core._compose.stack import Package
-    from kiwi_core._contract.results import Check
-    from kiwi_core._contract.results import Evidence
-    from kiwi_core._contract.results import Outcome
-    from kiwi_core._contract.results import Result
-    from kiwi_core._contract.results import Rule
-    from kiwi_core._contract.results import finding
-    from kiwi_core._contract.results import passed
-    from kiwi_core._contract.results import unproven
+    from kiwi_core._contract.results import Check, Evidence, Outcome, Result, Rule, finding, passed, unproven
     from kiwi_core._emit.tree import Emitter
     from kiwi_core._model.component import Component
     from kiwi_core._model.service import Offer
+    from kiwi_core.errors import Where
 
 __all__ = [
     "Check",
@@ -66,6 +60,9 @@ __all__ = [
 _PROJECT: Final = "kiwistack"
 _GROUP: Final = "kiwistack.components"
 _CORE: Final = "kiwi-core"
+_MISTAKE: Final = "this is a mistake in the package that ships it"
+
+T = TypeVar("T")
 
 _hookspec = pluggy.HookspecMarker(_PROJECT)
 hookimpl = pluggy.HookimplMarker(_PROJECT)
@@ -134,9 +131,10 @@ class Plugins:
         self._manager = pluggy.PluginManager(_PROJECT)
         self._manager.add_hookspecs(HookSpecs)
         self._modules: dict[str, ModuleType] = {}
+        self._sources: dict[object, str] = {}
         from kiwi_core import _builtin
 
-        self._manager.register(_builtin, name=_CORE)
+        self._register(_builtin, f"{_CORE} {_core_version()}", name=_CORE)
 
     @cached_property
     def _entries(self) -> Mapping[str, Sequence[EntryPoint]]:
@@ -152,48 +150,72 @@ class Plugins:
         Raises:
             PluginError: nobody ships the kind, two do, or the package cannot be imported.
         """
+        from kiwi_core._model.component import Component
+
         entry = self._entry(kind)
-        self._load(kind, entry)
-        shipped: list[Sequence[type[Component]]] = self._manager.hook.kiwistack_components()
-        classes = [cls for group in shipped for cls in group if cls.kind == kind]
-        if not classes:
-            raise PluginError(
-                Problem(
-                    f"{_source(entry)} has an entry point {kind!r} and no component class of that kind",
-                    hint=f"kiwistack_components() in {entry.value} must return a class with kind = {kind!r}",
-                )
+        module = self._load(kind, entry)
+        for _, cls in self._classes("kiwistack_components", Component, module):
+            if cls.kind == kind:
+                return cls
+        raise PluginError(
+            Problem(
+                f"{' '.join(_source(entry))} has an entry point {kind!r} and no component class of that kind",
+                hint=f"kiwistack_components() in {entry.value} must return a class with kind = {kind!r}",
             )
-        return classes[0]
+        )
 
     def offer(self, kind: str) -> type[Offer]:
         """Return the class of offers of a kind, among those of the plugins loaded so far.
 
         Raises:
-            PluginError: nobody ships it.
+            PluginError: nobody ships it, or two do.
         """
-        known: dict[str, type[Offer]] = {
-            cls.kind: cls for group in self._manager.hook.kiwistack_services() for cls in group
-        }
-        if kind not in known:
-            raise PluginError(
-                Problem(
-                    f"no plugin offers services of kind {kind!r}", hint=did_you_mean(kind, known, otherwise="there are")
-                )
-            )
-        return known[kind]
+        from kiwi_core._model.service import Offer
+
+        shipped = list(self._classes("kiwistack_services", Offer))
+        found = {cls: source for source, cls in shipped if cls.kind == kind}
+        if not found:
+            hint = did_you_mean(kind, {cls.kind for _, cls in shipped}, otherwise="there are")
+            raise PluginError(Problem(f"no plugin offers services of kind {kind!r}", hint=hint))
+        if len(found) > 1:
+            sources = " and ".join(found.values())
+            raise PluginError(Problem(f"two plugins ship offers of kind {kind!r}: {sources}", hint="use one of them"))
+        return next(iter(found))
 
     def rules(self) -> tuple[Rule, ...]:
-        """Return the rules of the core and of the loaded plugins, by letter."""
-        return tuple(
-            sorted((rule for group in self._manager.hook.kiwistack_rules() for rule in group), key=lambda r: r.letter)
-        )
+        """Return the rules of the core and of the loaded plugins, by letter.
+
+        Raises:
+            PluginError: a plugin fails, or ships something else.
+        """
+        from kiwi_core._contract.results import Rule
+
+        rules: list[Rule] = []
+        for source, item in self._shipped("kiwistack_rules"):
+            if not isinstance(item, Rule):
+                raise PluginError(_unfit(source, "kiwistack_rules", item, "a Rule"))
+            rules.append(item)
+        return tuple(sorted(rules, key=lambda rule: rule.letter))
 
     def emitters(self) -> tuple[Emitter, ...]:
-        """Return the emitters of the core and of the loaded plugins."""
-        return tuple(emitter for group in self._manager.hook.kiwistack_emitters() for emitter in group)
+        """Return the emitters of the core and of the loaded plugins.
+
+        Raises:
+            PluginError: a plugin fails, or ships something else.
+        """
+        emitters: list[Emitter] = []
+        for source, item in self._shipped("kiwistack_emitters"):
+            if not callable(item):
+                raise PluginError(_unfit(source, "kiwistack_emitters", item, "a function"))
+            emitters.append(cast("Emitter", item))
+        return tuple(emitters)
 
     def packages(self, kinds: Iterable[str]) -> Mapping[str, Package]:
-        """Return the packages of component kinds, with their charts and facts; ``""`` is the core."""
+        """Return the packages of component kinds, with their charts and facts; ``""`` is the core.
+
+        Raises:
+            PluginError: a plugin cannot be loaded, or what it ships as data cannot be read.
+        """
         from kiwi_core import _builtin
 
         core = _package(_builtin, _CORE, _core_version())
@@ -240,20 +262,54 @@ class Plugins:
         module = self._modules.get(kind)
         if module is not None:
             return module
+        source = " ".join(_source(entry))
         try:
             module = entry.load()
-        except KiwiError:
-            raise
-        except Exception as error:  # a plugin may raise anything on import
+        except (Exception, SystemExit) as error:  # a plugin may raise anything on import
             raise PluginError(_broken(kind, entry, error)) from error
         if not isinstance(module, ModuleType):
-            raise PluginError(
-                Problem(f"entry point {kind!r} of {' '.join(_source(entry))} is no module: {entry.value}")
-            )
+            raise PluginError(Problem(f"entry point {kind!r} of {source} is no module: {entry.value}"))
         if not self._manager.is_registered(module):
-            self._manager.register(module, name=entry.value)
+            self._register(module, source, name=entry.value)
         self._modules[kind] = module
         return module
+
+    def _register(self, module: ModuleType, source: str, *, name: str) -> None:
+        """Register a module's hooks: all of them, or none."""
+        try:
+            self._manager.register(module, name=name)
+            _refuse_unknown_hooks(self._manager.get_hookcallers(module) or (), source)
+        except Exception as error:  # a module may compute its attributes
+            # pluggy keeps what it had registered before it failed.
+            if self._manager.is_registered(module):
+                self._manager.unregister(module)
+            if isinstance(error, PluginError):
+                raise
+            message = f"{source} cannot be registered: {type(error).__name__}: {error}"
+            raise PluginError(Problem(message, hint=_MISTAKE)) from error
+        self._sources[module] = source
+
+    def _shipped(self, hook: str, only: ModuleType | None = None) -> Iterator[tuple[str, object]]:
+        """Yield what plugins return from a hook, each item with its source; one plugin at a time, to name who fails."""
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        for implementation in caller.get_hookimpls():
+            if only not in {None, implementation.plugin}:
+                continue
+            source = self._sources[implementation.plugin]
+            try:
+                items = list(cast("Iterable[object]", implementation.function()))
+            except (Exception, SystemExit) as error:  # a plugin may raise anything
+                message = f"{source} fails in {hook}(): {type(error).__name__}: {error}"
+                raise PluginError(Problem(message, _place(error), _MISTAKE)) from error
+            for item in items:
+                yield source, item
+
+    def _classes(self, hook: str, base: type[T], only: ModuleType | None = None) -> Iterator[tuple[str, type[T]]]:
+        """Yield the classes that plugins return from a hook; each has a kind."""
+        for source, item in self._shipped(hook, only):
+            if not _is_kind_of(item, base):
+                raise PluginError(_unfit(source, hook, item, f"a class of {base.__name__} with a kind"))
+            yield source, item
 
 
 def _entry_points() -> Iterable[EntryPoint]:
@@ -262,18 +318,44 @@ def _entry_points() -> Iterable[EntryPoint]:
     return entry_points(group=_GROUP)
 
 
-def _broken(kind: str, entry: EntryPoint, error: Exception) -> Problem:
+def _refuse_unknown_hooks(callers: Iterable[pluggy.HookCaller], source: str) -> None:
+    known = [name for name in vars(HookSpecs) if name.startswith(_PROJECT)]
+    for caller in callers:
+        if not caller.has_spec():
+            hint = did_you_mean(caller.name, known, otherwise="the hooks are")
+            raise PluginError(Problem(f"{source} implements {caller.name!r}, which is no hook", hint=hint))
+
+
+def _is_kind_of(item: object, base: type[T]) -> TypeGuard[type[T]]:
+    return isinstance(item, type) and issubclass(item, base) and isinstance(getattr(item, "kind", None), str)
+
+
+def _unfit(source: str, hook: str, item: object, expected: str) -> Problem:
+    return Problem(f"{source} returns {item!r} from {hook}(), expected {expected}", hint=_MISTAKE)
+
+
+def _place(error: BaseException) -> Where | None:
+    from kiwi_core._compose.asking import place_of
+
+    return place_of(error)
+
+
+def _broken(kind: str, entry: EntryPoint, error: BaseException) -> Problem:
     distribution, version = _source(entry)
     return Problem(
         f"the plugin of component {kind!r} cannot be loaded: {distribution} {version} ({entry.value}): "
         f"{type(error).__name__}: {error}",
+        _place(error),
         hint=f"reinstall or update {distribution}, or take {kind!r} out of the spec",
     )
 
 
 def _source(entry: EntryPoint) -> tuple[str, str]:
     """Return distribution and version of an entry point."""
-    return (entry.dist.name, entry.dist.version) if entry.dist else ("an unknown distribution", "?")
+    if entry.dist is None:
+        return "an unknown distribution", "?"
+    # A package whose metadata is damaged has neither.
+    return entry.dist.name or "an unknown distribution", entry.dist.version or "?"
 
 
 def _core_version() -> str:
@@ -289,9 +371,14 @@ def _package(module: ModuleType, distribution: str, version: str) -> Package:
 
     assert module.__file__ is not None  # namespace packages have no hooks
     root = Path(module.__file__).parent
-    charts = {path.parent.name: read_chart(path.parent) for path in sorted(root.glob("charts/*/Chart.yaml"))}
-    captures = [load_chart(path.read_bytes(), file=str(path)) for path in sorted(root.glob("facts/charts/*.json"))]
-    schemas = [load_schema(path.read_bytes(), file=str(path)) for path in sorted(root.glob("facts/schemas/*.json"))]
+    try:
+        charts = {path.parent.name: read_chart(path.parent) for path in sorted(root.glob("charts/*/Chart.yaml"))}
+        captures = [load_chart(path.read_bytes(), file=str(path)) for path in sorted(root.glob("facts/charts/*.json"))]
+        schemas = [load_schema(path.read_bytes(), file=str(path)) for path in sorted(root.glob("facts/schemas/*.json"))]
+    except (KiwiError, OSError) as error:
+        problems = error.problems if isinstance(error, KiwiError) else (Problem(str(error)),)
+        shipped = f"what {distribution} {version} ships cannot be read: "
+        raise PluginError(*(Problem(shipped + each.message, each.where, each.hint) for each in problems)) from error
     return Package(
         distribution=distribution,
         version=version,

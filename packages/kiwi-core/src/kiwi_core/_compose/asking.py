@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
 from kiwi_core.errors import KiwiError, PluginError, Problem, Where
 
-__all__ = ["ask"]
+__all__ = ["ask", "place_of"]
 
 T = TypeVar("T")
 
@@ -34,23 +35,24 @@ def ask(who: str, what: str, call: Callable[[], T], expected: type, *others: typ
         raise
     except Exception as error:  # an author's code may raise anything
         message = f"{who} fails in {what}: {type(error).__name__}: {error}"
-        raise PluginError(Problem(message, _place(error), HINT)) from error
+        raise PluginError(Problem(message, place_of(error), HINT)) from error
     if not isinstance(answer, (expected, *others)):
         raise PluginError(Problem(f"{who} returns {answer!r} from {what}, expected a {expected.__name__}", hint=HINT))
     return answer
 
 
-def _place(error: Exception) -> Where | None:
+def place_of(error: BaseException) -> Where | None:
     """Return the line of the author's code that was run last; what the model refuses is refused further down."""
+    import importlib
     import traceback
 
-    ours = str(Path(__file__).parent.parent)
+    others = tuple(f"{folder}{os.sep}" for folder in (Path(__file__).parent.parent, Path(importlib.__file__).parent))
     frames = traceback.extract_tb(error.__traceback__)
     return next(
         (
             Where(frame.filename, frame.lineno)
             for frame in reversed(frames)
-            if not frame.filename.startswith((ours, "<"))
+            if not frame.filename.startswith((*others, "<"))
         ),
         None,
     )

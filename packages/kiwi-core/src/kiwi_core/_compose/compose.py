@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from kiwi_core._compose.bind import Binding, Declared, bind, declare
+from kiwi_core._compose.asking import ask
+from kiwi_core._compose.bind import Binding, Declared, bind, declare, name_of
 from kiwi_core._compose.edges import Placed, edges_between, needs_of, place
 from kiwi_core._compose.order import order
-from kiwi_core._compose.platform import HOOKS_CHART, foundation_layer, hooks_layer
+from kiwi_core._compose.platform import HOOKS_CHART, MAX_JOB_NAME, foundation_layer, hooks_layer, job_name
 from kiwi_core._compose.policies import Policy, policies
 from kiwi_core._compose.stack import ChartFiles, Inputs, Package, Part, Stack, StackRelease
 from kiwi_core._compose.values import Layer, check_values
@@ -29,8 +30,9 @@ def compose(inputs: Inputs) -> Stack:
         ComposeError: the components do not fit together (see :mod:`kiwi_core._compose.bind`), or the order has a cycle.
         OverlayError: an overlay of a release that the tenant does not have, or a value that cannot reach Helm.
         PinError: a chart or an image that is used has no pin.
+        PluginError: a component's own code fails.
     """
-    declared = declare(inputs.tenant.components)
+    declared = declare(inputs.tenant.components, inputs.packages)
     bindings = bind(declared, inputs.tenant, inputs.cluster)
     parts = {
         item.name: Part(
@@ -78,7 +80,8 @@ def compose(inputs: Inputs) -> Stack:
 
 def _wire(item: Declared, bound: Mapping[UseKey, Binding | None], inputs: Inputs) -> Wiring:
     values = {key: binding.value if binding else None for key, binding in bound.items()}
-    return item.component.wire(Bound(component=item.name, home=inputs.tenant.home, bindings=values))
+    read = Bound(component=item.name, home=inputs.tenant.home, bindings=values)
+    return ask(name_of(item.component, inputs.packages), "wire()", lambda: item.component.wire(read), Wiring)
 
 
 def _check_wirings(parts: Iterable[Part]) -> None:
@@ -86,45 +89,56 @@ def _check_wirings(parts: Iterable[Part]) -> None:
     owners: dict[str, str] = {}
     for part in parts:
         releases = {release.name for release in part.declaration.releases}
-        for name, values in part.wiring.overlay.items():
+        for name in part.wiring.overlay:
             if name not in releases:
                 hint = did_you_mean(name, releases, otherwise="its releases are")
                 problems.append(
                     Problem(f"component {part.name!r} sets values of {name!r}, which it does not declare", hint=hint)
                 )
-            problems += check_values(values, file=f"component {part.name}, release {name}")
         for secret in part.wiring.secrets:
             if secret.name in owners:
                 problems.append(
                     Problem(f"Secret {secret.name!r} is declared twice, by {owners[secret.name]} and {part.name}")
                 )
             owners[secret.name] = part.name
-        for phase, hooks in (("pre", part.wiring.pre), ("post", part.wiring.post)):
-            names = [hook.name for hook in hooks]
-            problems += [
-                Problem(f"component {part.name!r} has two {phase} hooks named {name!r}")
-                for name in dict.fromkeys(names)
-                if names.count(name) > 1
-            ]
+        problems += _hook_problems(part)
     raise_all(ComposeError, problems)
+
+
+def _hook_problems(part: Part) -> Iterator[Problem]:
+    used = {use.key: None for release in part.declaration.releases for use in release.uses}
+    for phase, hooks in (("pre", part.wiring.pre), ("post", part.wiring.post)):
+        seen: set[str] = set()
+        for hook in hooks:
+            if hook.name in seen:
+                yield Problem(f"component {part.name!r} has two {phase} hooks named {hook.name!r}")
+            seen.add(hook.name)
+            what = f"{phase} hook {hook.name!r} of component {part.name!r}"
+            job = job_name(part.name, phase, hook)
+            if len(job) > MAX_JOB_NAME:
+                yield Problem(
+                    f"{what} has too long a name for its Job: {job!r} has {len(job)} characters, "
+                    f"at most {MAX_JOB_NAME} fit"
+                )
+            for use in hook.on:
+                if use.key not in used:
+                    hint = did_you_mean(str(use.key), map(str, used), otherwise="its releases use")
+                    yield Problem(f"{what} acts on {use.key}, which none of its releases uses", hint=hint)
 
 
 def _layers(
     parts: Mapping[str, Part], placed: Sequence[Placed], network: Sequence[Policy], inputs: Inputs
 ) -> Mapping[str, tuple[Layer, ...]]:
     names = [release.name for _, _, release in placed]
-    raise_all(
-        OverlayError,
-        (
-            Problem(
-                f"an overlay of {name!r}, which is no release of this tenant",
-                Where(layers[0].file or layers[0].origin) if layers else None,
-                did_you_mean(name, names, otherwise="its releases are"),
-            )
-            for name, layers in inputs.overlays.items()
-            if name not in names
-        ),
-    )
+    problems = [
+        Problem(
+            f"an overlay of {name!r}, which is no release of this tenant",
+            Where(layers[0].file or layers[0].origin) if layers else None,
+            did_you_mean(name, names, otherwise="its releases are"),
+        )
+        for name, layers in inputs.overlays.items()
+        if name not in names
+    ]
     result: dict[str, tuple[Layer, ...]] = {}
     for role, component, release in placed:
         match role:
@@ -139,7 +153,9 @@ def _layers(
                 part = parts[component]
                 overlay = part.wiring.overlay.get(release.name, {})
                 base = Layer(origin=f"component {component} ({part.package})", values=overlay)
+        problems += check_values(base.values, file=f"{base.origin}, release {release.name}")
         result[release.name] = (base, *inputs.overlays.get(release.name, ()))
+    raise_all(OverlayError, problems)
     return result
 
 
@@ -173,10 +189,13 @@ def _check_pins(
         floats = inputs.lane is Lane.DEV and _own_chart(component, release, parts, inputs)
         if release.chart not in pins.charts and not floats:
             problems.append(_missing("chart", release.chart, release, pins.charts, inputs.pins.charts_file))
-        for layer in layers[release.name]:
-            for _, late in late_leaves(layer.values):
-                if isinstance(late, Pin) and late.name not in pins.images:
-                    problems.append(_missing("image", late.name, release, pins.images, inputs.pins.images_file))
+        named = [late for layer in layers[release.name] for _, late in late_leaves(layer.values)]
+        used = (*release.images, *(late.name for late in named if isinstance(late, Pin)))
+        problems += [
+            _missing("image", name, release, pins.images, inputs.pins.images_file)
+            for name in used
+            if name not in pins.images
+        ]
     raise_all(PinError, problems)
 
 

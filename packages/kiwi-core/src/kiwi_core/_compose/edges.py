@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
+from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding, Bindings
 from kiwi_core._compose.order import Edge
 from kiwi_core._compose.platform import FOUNDATION, HOOKS_CHART
 from kiwi_core._compose.stack import Part
 from kiwi_core._model.component import Release
-from kiwi_core._model.hooks import Hook
+from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.lane import Stage
 from kiwi_core._model.service import UseKey
 from kiwi_core._model.tenant import Cluster
@@ -21,12 +22,30 @@ __all__ = ["Placed", "edges_between", "needs_of", "place"]
 Placed: TypeAlias = "tuple[Literal['foundation', 'component', 'hooks'], str, Release]"
 """A release with its role and the component that it is of (empty for the platform)."""
 
-# Kubernetes' own API groups end so, or have no dot at all.
-BUILT_IN_APIS: Final = (".k8s.io", "apps", "batch", "autoscaling", "policy", "v1")
+BUILT_IN_APIS: Final = frozenset(
+    (
+        *("v1", "apps", "autoscaling", "batch", "policy"),
+        *(
+            f"{group}.k8s.io"
+            for group in (
+                *("admissionregistration", "apiextensions", "apiregistration", "authentication", "authorization"),
+                *("certificates", "coordination", "discovery", "events", "flowcontrol.apiserver", "networking", "node"),
+                *("rbac.authorization", "resource", "scheduling", "storage"),
+            )
+        ),
+    )
+)
+"""Kubernetes' own API groups (its API reference); others that end in .k8s.io have CRDs, such as the gateway API."""
 
 
 def place(parts: Mapping[str, Part], bindings: Bindings) -> tuple[Placed, ...]:
-    """Return all releases with their stages; a hook's stage follows from its component and what it binds to."""
+    """Return all releases with their stages; a hook's stage follows from its component and what it binds to.
+
+    Raises:
+        ComposeError: a component's release has the name of one of the platform's.
+        PluginError: a hook's own code fails.
+    """
+    _check_names(parts.values())
     placed: list[Placed] = [("foundation", "", FOUNDATION)]
     stages = {release.name: release.stage for part in parts.values() for release in part.declaration.releases}
     for part in parts.values():
@@ -40,10 +59,36 @@ def place(parts: Mapping[str, Part], bindings: Bindings) -> tuple[Placed, ...]:
                 chart=HOOKS_CHART,
                 stage=max([base, *served], key=_number),
                 wait=True,
-                timeout=60 + sum(hook.job().timeout for hook in hooks),
+                timeout=60 + sum(_job(part, hook).timeout for hook in hooks),
             )
             placed.append(("hooks", part.name, release))
     return tuple(placed)
+
+
+def _check_names(parts: Iterable[Part]) -> None:
+    taken = {FOUNDATION.name: "the platform has one of that name"}
+    taken |= {
+        f"{part.name}-{phase}": f"the hooks of {part.name} have that name"
+        for part in parts
+        for phase, _ in _phases(part)
+    }
+    raise_all(
+        ComposeError,
+        (
+            Problem(
+                f"release {release.name!r} is declared by component {part.name!r}, and {taken[release.name]}",
+                hint="give it another name",
+            )
+            for part in parts
+            for release in part.declaration.releases
+            if release.name in taken
+        ),
+    )
+
+
+def _job(part: Part, hook: Hook) -> Job:
+    who = f"component {part.name!r} ({part.package})"
+    return ask(who, f"job() of hook {hook.name!r}", hook.job, Job)
 
 
 def _phases(part: Part) -> Iterator[tuple[str, Sequence[Hook]]]:
@@ -81,20 +126,21 @@ def edges_between(parts: Mapping[str, Part], bindings: Bindings, cluster: Cluste
     edges: list[Edge] = []
     problems: list[Problem] = []
     for part in parts.values():
-        own = list(_own_edges(part, bindings[part.name]))
+        edges += _own_edges(part, bindings[part.name])
         for release in part.declaration.releases:
             edges.append(_after_foundation(release.name))
             for api in release.requires:
-                if api not in bringers and api not in cluster.apis and not api.endswith(BUILT_IN_APIS):
+                if api not in bringers and api not in cluster.apis and api not in BUILT_IN_APIS:
                     problems.append(_missing_api(release, api, [*bringers, *cluster.apis]))
                 edges += [
                     Edge(bringer, release.name, f"{release.name} has objects of {api}, which it brings")
                     for bringer in bringers.get(api, ())
                     if bringer != release.name
                 ]
-        edges += own
-        edges += _hook_edges(part, bindings[part.name], own)
     raise_all(ComposeError, problems)
+    needs = needs_of(edges)
+    for part in parts.values():
+        edges += _hook_edges(part, bindings[part.name], needs)
     return tuple(edges)
 
 
@@ -113,14 +159,20 @@ def _own_edges(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[E
                 yield Edge(binding.offer.release, release.name, f"{release.name} uses {use.key} of {binding.source}")
 
 
-def _hook_edges(part: Part, bound: Mapping[UseKey, Binding | None], own: Sequence[Edge]) -> Iterator[Edge]:
-    """Yield the edges of a component's hooks; a pre hook may act on a service that the component itself runs."""
+def _hook_edges(
+    part: Part, bound: Mapping[UseKey, Binding | None], needs: Mapping[str, Sequence[str]]
+) -> Iterator[Edge]:
+    """Yield the edges of a component's hooks.
+
+    A pre hook may act on a service that the component itself runs, or that needs one of the component's releases: it
+    goes before the others alone.
+    """
     for phase, hooks in _phases(part):
         hooked = f"{part.name}-{phase}"
         yield _after_foundation(hooked)
         providers = list(_providers(hooks, bound))
         yield from (Edge(provider, hooked, because) for provider, because in providers)
-        first = _with_needs({provider for provider, _ in providers}, own)
+        first = _with_needs({provider for provider, _ in providers}, needs)
         for release in part.declaration.releases:
             if phase == "post":
                 yield Edge(release.name, hooked, f"it is a post hook of {part.name}")
@@ -128,7 +180,7 @@ def _hook_edges(part: Part, bound: Mapping[UseKey, Binding | None], own: Sequenc
                 yield Edge(hooked, release.name, f"it is a pre hook of {part.name}")
 
 
-def _with_needs(releases: set[str], edges: Sequence[Edge]) -> set[str]:
+def _with_needs(releases: set[str], needs: Mapping[str, Sequence[str]]) -> set[str]:
     """Return releases and all that they need, through any number of steps."""
     found: set[str] = set()
     queue = list(releases)
@@ -136,7 +188,7 @@ def _with_needs(releases: set[str], edges: Sequence[Edge]) -> set[str]:
         release = queue.pop()
         if release not in found:
             found.add(release)
-            queue += [edge.before for edge in edges if edge.after == release]
+            queue += needs.get(release, ())
     return found
 
 

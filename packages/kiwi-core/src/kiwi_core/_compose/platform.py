@@ -11,16 +11,20 @@ from kiwi_core._model.component import Release
 from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.lane import Stage
 from kiwi_core._model.late import Text, Value
+from kiwi_core._model.names import MAX_DNS_LABEL
 from kiwi_core._model.secrets import Secret, SecretKey
 from kiwi_core._model.tenant import Tenant
 
-__all__ = ["FOUNDATION", "HOOKS_CHART", "foundation_layer", "hooks_layer"]
+__all__ = ["FOUNDATION", "HOOKS_CHART", "MAX_JOB_NAME", "foundation_layer", "hooks_layer", "job_name"]
 
 FOUNDATION: Final = Release(name="foundation", chart="kiwi-foundation", stage=Stage.FOUNDATION, wait=True, timeout=120)
 """Policies, Secrets and quota of a customer's namespace; every other release needs it."""
 
 HOOKS_CHART: Final = "kiwi-hooks"
 """The chart of every ``<component>-pre`` and ``<component>-post`` release."""
+
+MAX_JOB_NAME: Final = MAX_DNS_LABEL - len("-r99999")
+"""What leaves room for the revision of the release, which the chart adds."""
 
 ORIGIN: Final = "the platform"
 
@@ -43,9 +47,14 @@ def hooks_layer(component: str, phase: str, hooks: Sequence[Hook]) -> Layer:
         origin=f"component {component}",
         values={
             "labels": {HOOKS_LABEL: component},
-            "jobs": {f"{component}-{phase}-{hook.name}": _job(hook.job()) for hook in hooks},
+            "jobs": {job_name(component, phase, hook): _job(hook.job()) for hook in hooks},
         },
     )
+
+
+def job_name(component: str, phase: str, hook: Hook) -> str:
+    """Return the name of a hook's Job, without the revision."""
+    return f"{component}-{phase}-{hook.name}"
 
 
 def _job(job: Job) -> Mapping[str, Value]:

@@ -191,6 +191,7 @@ class Stack:
             for _, late in late_leaves(layer.values)
             if isinstance(late, Pin)
         }
+        names.update(name for release in self.releases for name in release.declared.images)
         return {name: self.pins.images[name] for name in sorted(names)}
 
     @cached_property

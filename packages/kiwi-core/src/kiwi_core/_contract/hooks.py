@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kiwi_core._compose.bind import Binding
+from kiwi_core._compose.platform import job_name
 from kiwi_core._compose.stack import Part, Stack
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, unproven
 from kiwi_core._model.hooks import Hook
@@ -34,7 +35,7 @@ def _runs(component: str, phase: str, hooks: tuple[Hook, ...], stack: Stack) -> 
     subject = f"release {release.name}"
     jobs = release.values.get("jobs")
     for hook in hooks:
-        job = f"{release.name}-{hook.name}"
+        job = job_name(component, phase, hook)
         if not isinstance(jobs, Mapping) or not isinstance(jobs.get(job), Mapping):
             yield finding(
                 LETTER,
@@ -50,14 +51,7 @@ def _runs(component: str, phase: str, hooks: tuple[Hook, ...], stack: Stack) -> 
 
 def _acts(component: str, hook: Hook, bound: Mapping[UseKey, Binding | None]) -> Iterator[Result]:
     for use in hook.on:
-        if use.key not in bound:
-            yield finding(
-                LETTER,
-                f"component {component}",
-                f"its hook {hook.name!r} acts on {use.key}, which none of its releases uses",
-                fix="name the use in uses=(…,) of the release that needs it",
-            )
-        elif bound[use.key] is None:
+        if bound.get(use.key) is None:
             yield finding(
                 LETTER,
                 f"component {component}",

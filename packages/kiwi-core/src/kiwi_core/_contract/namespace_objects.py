@@ -90,7 +90,7 @@ def _rendered(release: StackRelease, capture: ChartCapture) -> Iterator[Result]:
             message = (
                 f"its chart may render a {found.kind}{when} ({found.file}); the condition cannot be told from values"
             )
-            yield unproven(LETTER, subject, message, fix="kiwistack render shows it")
+            yield unproven(LETTER, subject, message, fix="helmfile template in the built tree shows it")
         else:
             switch = f" with {guards}" if guards else ""
             yield finding(

@@ -135,7 +135,7 @@ def _hard_coded(release: StackRelease, capture: ChartCapture, tree: Mapping[str,
             yield passed(LETTER, subject, f"hard-coded image {image.image} ({place}) is known: {reason}")
         elif on is None:
             message = f"its chart hard-codes image {image.image} ({place}) under a condition that values do not tell"
-            yield unproven(LETTER, subject, message, fix="kiwistack render shows whether it runs")
+            yield unproven(LETTER, subject, message, fix="helmfile template in the built tree shows whether it runs")
         else:
             yield finding(
                 LETTER,

@@ -67,7 +67,7 @@ def check_references(stack: Stack) -> Iterator[Result]:
         if release.role == "component":
             yield from _names(release, stack)
             yield from _keys(release, stack)
-            yield from _restarts(release, stack.parts[release.component])
+            yield from _restarts(release, stack)
     for part in stack.parts.values():
         yield from _hooks(part, stack)
 
@@ -118,11 +118,13 @@ def _keys(release: StackRelease, stack: Stack) -> Iterator[Result]:
                 )
 
 
-def _restarts(release: StackRelease, part: Part) -> Iterator[Result]:
+def _restarts(release: StackRelease, stack: Stack) -> Iterator[Result]:
+    part = stack.parts.get(release.component)
+    declared = part.wiring.secrets if part else ()
     there = {leaf: path for path, leaf in leaves(release.values) if isinstance(leaf, str)}
-    used = [secret for secret in part.wiring.secrets if secret.name in there]
+    used = [secret for secret in declared if secret.name in there]
     # One mark may be that of all Secrets, of those that this release consumes, or of a single one.
-    marks = {checksum(*secrets): secrets for secrets in (part.wiring.secrets, used, *([secret] for secret in used))}
+    marks = {checksum(*secrets): secrets for secrets in (declared, used, *([secret] for secret in used))}
     carried = [secret for mark, secrets in marks.items() if mark in there for secret in secrets]
     stale = [secret.name for secret in used if secret not in carried]
     if stale:

@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import cast
 
 import attrs
 
-from kiwi_core._emit.tree import MANIFEST, Tree
+from kiwi_core._emit.tree import MANIFEST, Tree, is_path
 from kiwi_core.errors import OutputError, Problem, Where, raise_all
 
 __all__ = ["Written", "replace_files", "write_tree"]
@@ -37,26 +38,29 @@ def write_tree(folder: Path, tree: Tree, *, force: bool = False) -> Written:
     """Make a folder hold a tree.
 
     A file is ours when the folder's manifest lists it. Ours, and no longer in the tree: it is removed. Ours, and
-    changed by hand, or not ours and in the way: it is reported and nothing is written, unless forced.
+    changed by hand, or not ours and in the way: it is reported and nothing is written, unless forced. No link in the
+    folder is followed or replaced, forced or not: it may lead anywhere.
 
     Raises:
         OutputError: files are in the way, or the folder cannot be written; then it is as it was before.
     """
     try:
         ours = _manifest(folder, force=force)
-        changed = {path: content for path, content in tree.items() if _digest(folder / path) != _hash(content)}
-        gone = [path for path in ours if path not in tree and _digest(folder / path) is not None]
+        raise_all(OutputError, _links(folder, [*tree, *ours]))
+        changed = [path for path, content in tree.items() if _digest(folder / path) != _hash(content)]
+        gone = sorted(path for path in ours if path not in tree and _digest(folder / path) is not None)
         if not force:
             raise_all(OutputError, _in_the_way(folder, ours, [*changed, *gone]))
-        _replace({folder / path: changed[path] for path in sorted(changed, key=lambda path: (path == MANIFEST, path))})
-        for path in gone:
-            _remove(folder, path)
+        # The manifest goes last: until then, the old one tells what is ours.
+        order = sorted((*changed, *gone), key=lambda path: (path == MANIFEST, path))
+        _replace({folder / path: tree.get(path) for path in order})
+        _remove_empty(folder, gone)
     except OSError as error:
         place = str(error.filename or folder)
         raise OutputError(
             Problem(f"cannot write: {error.strerror or error}", Where(place), "nothing of this build was left there")
         ) from error
-    return Written(written=tuple(sorted(changed)), removed=tuple(sorted(gone)), unchanged=len(tree) - len(changed))
+    return Written(written=tuple(sorted(changed)), removed=tuple(gone), unchanged=len(tree) - len(changed))
 
 
 def _hash(content: bytes) -> str:
@@ -77,21 +81,23 @@ def _manifest(folder: Path, *, force: bool) -> Mapping[str, str]:
         manifest: object = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except ValueError:
+    except (ValueError, RecursionError):
         manifest = None
-    files = cast("object", manifest.get("files")) if isinstance(manifest, dict) else None
+    files = cast("dict[str, object]", manifest).get("files") if isinstance(manifest, dict) else None
     if isinstance(files, dict):
         entries = cast("dict[object, object]", files)
-        if all(isinstance(name, str) and _is_inside(name) for name in entries):
+        if all(isinstance(name, str) and is_path(name) for name in entries):
             return {str(name): str(digest) for name, digest in entries.items()}
     if force:
         return {}
     raise OutputError(Problem("this is no manifest of a build", Where(str(path)), "remove it, or build with --force"))
 
 
-def _is_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and name != MANIFEST
+def _links(folder: Path, paths: Iterable[str]) -> Iterator[Problem]:
+    places = {folder / part for path in paths for part in (path, *map(str, PurePosixPath(path).parents[:-1]))}
+    for place in sorted(places):
+        if place.is_symlink():
+            yield Problem("this is a link, and a build writes through none", Where(str(place)), "remove it")
 
 
 def _in_the_way(folder: Path, ours: Mapping[str, str], paths: list[str]) -> Iterator[Problem]:
@@ -119,29 +125,57 @@ def replace_files(files: Mapping[Path, bytes]) -> None:
         raise OutputError(Problem(f"cannot write: {error.strerror or error}", Where(place))) from error
 
 
-def _replace(files: Mapping[Path, bytes]) -> None:
-    """Write all files beside their places first, and move them in, in order, only when every one is there."""
+def _replace(files: Mapping[Path, bytes | None]) -> None:
+    """Replace files in order, and remove those without content; when one cannot be, all are as they were.
+
+    Everything is written beside its place first, with a copy of what it replaces: what is short of room fails there.
+    """
     made = [parent for path in files for parent in _missing_parents(path)]
-    staged: list[tuple[str, Path]] = []
+    temporary: list[Path] = []
+    moves: list[tuple[Path, Path | None, Path | None]] = []
+    done: list[tuple[Path, Path | None]] = []
     try:
         for target, content in files.items():
             target.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            staged.append((name, target))
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(name).chmod(0o644)
-        while staged:
-            name, target = staged[0]
-            Path(name).replace(target)
-            staged.pop(0)
+            old = _beside(target, temporary) if target.exists() else None
+            if old:
+                shutil.copy2(target, old)
+            new = _beside(target, temporary, content) if content is not None else None
+            moves.append((target, old, new))
+        for target, old, new in moves:
+            done.append((target, old))
+            if new:
+                new.replace(target)
+            else:
+                target.unlink()
     except BaseException:
-        for name, _ in staged:
-            Path(name).unlink(missing_ok=True)
+        for target, old in reversed(done):
+            if old:
+                old.replace(target)
+            else:
+                target.unlink(missing_ok=True)
+        _clear(temporary)
         for parent in reversed(list(dict.fromkeys(made))):
             with contextlib.suppress(OSError):
                 parent.rmdir()
         raise
+    _clear(temporary)
+
+
+def _beside(target: Path, temporary: list[Path], content: bytes = b"") -> Path:
+    """Write a temporary file in the folder of another one, and add it to those that are cleared away."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    path = Path(name)
+    temporary.append(path)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    path.chmod(0o644)
+    return path
+
+
+def _clear(temporary: Iterable[Path]) -> None:
+    for path in temporary:
+        path.unlink(missing_ok=True)
 
 
 def _missing_parents(path: Path) -> list[Path]:
@@ -154,9 +188,9 @@ def _missing_parents(path: Path) -> list[Path]:
     return missing
 
 
-def _remove(folder: Path, path: str) -> None:
-    """Remove a file, and the folders that it leaves empty."""
-    (folder / path).unlink()
-    for parent in list((folder / path).parents)[: len(PurePosixPath(path).parents) - 1]:
-        with contextlib.suppress(OSError):
-            parent.rmdir()
+def _remove_empty(folder: Path, gone: Iterable[str]) -> None:
+    """Remove the folders that removed files leave empty."""
+    for path in gone:
+        for parent in PurePosixPath(path).parents[:-1]:
+            with contextlib.suppress(OSError):
+                (folder / parent).rmdir()

@@ -36,10 +36,8 @@ def bump_pins(template: Path, lane: Lane, *, charts: Mapping[str, str], images: 
     lines: list[str] = []
     for name, value in charts.items():
         version, at, digest = value.partition("@")
-        changes["charts"]["charts", name, "version"] = version
-        if at:
-            changes["charts"]["charts", name, "digest"] = digest
-        elif name in old.pins.charts and old.pins.charts[name].digest:
+        pin = old.pins.charts.get(name)
+        if pin and pin.digest and not at:
             raise PinError(
                 Problem(
                     f"chart {name!r} is pinned with a digest, and {value!r} has none",
@@ -47,15 +45,26 @@ def bump_pins(template: Path, lane: Lane, *, charts: Mapping[str, str], images: 
                     f"--chart {name}={version}@sha256:<digest>",
                 )
             )
-        lines.append(f"chart {name}: {old.pins.charts[name].version if name in old.pins.charts else '?'} → {value}")
+        if pin and (pin.version, pin.digest) == (version, digest or None):
+            lines.append(f"chart {name}: {value} already")
+            continue
+        changes["charts"]["charts", name, "version"] = version
+        if at:
+            changes["charts"]["charts", name, "digest"] = digest
+        before = f"{pin.version}@{pin.digest}" if pin and pin.digest else pin.version if pin else "?"
+        lines.append(f"chart {name}: {before} → {value}")
     for name, value in images.items():
+        image = old.pins.images.get(name)
+        if image and image.tag == value:
+            lines.append(f"image {name}: {value} already")
+            continue
         changes["images"]["images", name, "tag"] = value
-        lines.append(f"image {name}: {old.pins.images[name].tag if name in old.pins.images else '?'} → {value}")
+        lines.append(f"image {name}: {image.tag if image else '?'} → {value}")
     files: dict[Path, bytes] = {}
     for what, edits in changes.items():
         path = pin_file(template, lane, what)
         if edits:
-            text = edit_yaml(path.read_bytes().decode(), edits, file=shown(path), error=PinError)
+            text = edit_yaml(path.read_bytes().decode(), edits, file=shown(path), error=PinError, may_add=("digest",))
             files[path] = text.encode()
     _check(template, lane, files)
     replace_files(files)

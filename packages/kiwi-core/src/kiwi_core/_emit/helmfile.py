@@ -85,7 +85,7 @@ def _release(release: StackRelease, stack: Stack) -> Iterator[str]:
         settings["needs"] = [f"{release.namespace}/{need}" for need in release.needs]
     if release.wait:
         settings["wait"] = True
-    if release.role == "hooks":
+    if release.role == "hooks" or (release.wait and release.declared.wait_for_jobs):
         settings["waitForJobs"] = True
     settings["timeout"] = release.declared.timeout
     settings["values"] = list(_values_files(release, stack.lane))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeAlias
+from pathlib import PurePosixPath
+from typing import Final, TypeAlias, cast
 
+from kiwi_core._compose.asking import ask
 from kiwi_core._compose.stack import Stack
 from kiwi_core.errors import PluginError, Problem, raise_all
 
-__all__ = ["MANIFEST", "Emitter", "Tree", "emit", "manifest_of"]
+__all__ = ["MANIFEST", "Emitter", "Tree", "emit", "is_path", "manifest_of"]
 
 Tree: TypeAlias = Mapping[str, bytes]
 """Path, with forward slashes, to content."""
@@ -26,21 +29,32 @@ def emit(stack: Stack, emitters: Iterable[Emitter]) -> Tree:
     """Run the emitters and add the manifest.
 
     Raises:
-        PluginError: two emitters write one file.
+        PluginError: two emitters write one file, or one fails or writes what is no file of a tree.
     """
     tree: dict[str, bytes] = {}
     problems: list[Problem] = []
     for emitter in emitters:
-        part = emitter(stack)
-        problems += [
-            Problem(f"emitter {emitter.__name__} writes {path!r}, which another one writes too")
-            for path in part
-            if path in tree or path == MANIFEST
-        ]
-        tree.update(part)
+        name = f"emitter {getattr(emitter, '__name__', repr(emitter))}"
+        part = cast("Mapping[str, object]", ask(name, "its call", functools.partial(emitter, stack), Mapping))
+        for path, content in part.items():
+            if path in tree or path == MANIFEST:
+                problems.append(Problem(f"{name} writes {path!r}, which another one writes too"))
+            elif not is_path(path):
+                problems.append(Problem(f"{name} writes {path!r}, expected a path within the tree such as 'a/b.yaml'"))
+            elif not isinstance(content, bytes):
+                problems.append(Problem(f"{name} writes {type(content).__name__} to {path!r}, expected bytes"))
+            else:
+                tree[path] = content
     raise_all(PluginError, problems)
     tree = dict(sorted(tree.items()))
     return {**tree, MANIFEST: manifest_of(tree, stack)}
+
+
+def is_path(name: str) -> bool:
+    """Whether a name is a path of a file within a tree: relative, in its shortest form, and fit to be shown."""
+    path = PurePosixPath(name)
+    is_plain = bool(path.parts) and str(path) == name and name.isprintable()
+    return is_plain and not path.is_absolute() and ".." not in path.parts and name != MANIFEST
 
 
 def manifest_of(tree: Tree, stack: Stack) -> bytes:

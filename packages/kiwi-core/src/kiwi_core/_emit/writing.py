@@ -53,15 +53,29 @@ def _pipeline(value: Late) -> str:
         case Pin():
             return _pin(value)
         case Credential():
-            return (
-                f'derivePassword {value.generation} "long" (requiredEnv "MASTER_PASSWORD")'
-                f" {go_string(value.scope)} {go_string(value.purpose)} | sha1sum"
+            return " | ".join(
+                (
+                    f'derivePassword {value.generation} "{value.template}" (requiredEnv "MASTER_PASSWORD")'
+                    f" {go_string(value.scope)} {go_string(value.purpose)}",
+                    *map(_step, value.encoding),
+                )
             )
         case Quoted():
             # urlquery writes a blank as "+", which is a plus in the user part of a URL.
             return f'{_pipeline(value.value)} | urlquery | replace "+" "%20"'
         case _:
             raise TypeError(f"unknown late value {value!r}")
+
+
+def _step(step: str) -> str:
+    name, _, argument = step.partition(":")
+    match name:
+        case "trunc":
+            return f"trunc {argument}"
+        case "prefix":
+            return f'printf "{argument}%s"'
+        case _:
+            return name
 
 
 def _pin(pin: Pin) -> str:
@@ -105,6 +119,10 @@ def _scalar(value: Value) -> str:
             return "{}"
         case list() | tuple():
             return "[]"
+        case float():
+            # Without a dot, a number with an exponent is a text to a reader of YAML 1.1.
+            digits, exponent, power = json.dumps(value).partition("e")
+            return f"{digits}.0e{power}" if exponent and "." not in digits else f"{digits}{exponent}{power}"
         case _:
             return json.dumps(value)
 

@@ -55,9 +55,12 @@ class Release:
         stage: its ``deployStage``.
         needs: other releases of the same component that must be ready first.
         wait: whether Helm waits until it is ready; always so when another release needs it.
+        wait_for_jobs: whether being ready includes that its Jobs are done; only with ``wait``, and only for a chart
+            whose Jobs outlive the rest of it, since Helm fails on a Job that cleans up after itself meanwhile.
         timeout: how long Helm may wait, in seconds.
         brings: API groups whose CRDs, operator or admission webhook it brings to the cluster.
         requires: API groups that its objects are of.
+        images: names of image pins that its chart runs without a value of ours that says so.
         cluster_objects: cluster-scoped objects that it renders, as ``Kind/name``; each name holds the slug.
         unpinned: images that no pin decides, with the reason: the reference that a template hard-codes, or the dotted
             path of the values that would choose it (``"persistence": "the init container is off"``).
@@ -69,9 +72,11 @@ class Release:
     stage: Stage = Stage.COMPONENTS
     needs: tuple[str, ...] = attrs.field(default=(), validator=many)
     wait: bool = False
+    wait_for_jobs: bool = False
     timeout: int = attrs.field(default=300, validator=attrs.validators.ge(1))
     brings: tuple[str, ...] = attrs.field(default=(), validator=many)
     requires: tuple[str, ...] = attrs.field(default=(), validator=many)
+    images: tuple[str, ...] = attrs.field(default=(), validator=many)
     cluster_objects: tuple[str, ...] = attrs.field(default=(), validator=many)
     unpinned: Mapping[str, str] = attrs.field(factory=dict[str, str])
 

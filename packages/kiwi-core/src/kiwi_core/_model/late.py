@@ -7,9 +7,10 @@ Formatting one into a Python string raises: that would write the name where the 
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, NoReturn, TypeAlias
+from typing import Final, Literal, NamedTuple, NoReturn, TypeAlias
 from urllib.parse import quote
 
 import attrs
@@ -27,6 +28,13 @@ __all__ = [
     "text",
     "url",
 ]
+
+
+TEMPLATES: Final = ("maximum", "long", "medium", "short", "basic", "pin")
+"""The templates that sprig's ``derivePassword`` has (Masterminds/sprig, crypto.go)."""
+
+ENCODING: Final = re.compile(r"sha1sum|sha256sum|b64enc|trunc:[1-9][0-9]*|prefix:[A-Za-z0-9_-]+")
+"""A step of an encoding: sprig's functions of these names; ``prefix:n`` puts ``n`` before."""
 
 
 class Late:
@@ -59,11 +67,17 @@ class Credential(Late):
         scope: the claim of one component; ``derivePassword``'s user.
         purpose: what it is for within the scope; ``derivePassword``'s site.
         generation: the counter of ``derivePassword``; 1 until it is rotated.
+        template: the form of what ``derivePassword`` gives, one of sprig's.
+        encoding: what is done to it, in order; ``sha1sum`` makes it safe in a URL, a shell and YAML.
     """
 
     scope: str = attrs.field(validator=attrs.validators.min_len(1))
     purpose: str = attrs.field(validator=attrs.validators.min_len(1))
     generation: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    template: str = attrs.field(default="long", validator=attrs.validators.in_(TEMPLATES))
+    encoding: tuple[str, ...] = attrs.field(
+        default=("sha1sum",), validator=attrs.validators.deep_iterable(attrs.validators.matches_re(ENCODING))
+    )
 
 
 @attrs.frozen

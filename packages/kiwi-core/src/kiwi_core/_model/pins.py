@@ -89,7 +89,7 @@ class ChartPin:
 
     registry: str = attrs.field(validator=_registry)
     repository: str = attrs.field(default="", validator=_path)
-    name: str = attrs.field(validator=[attrs.validators.min_len(1), _path])
+    name: str = attrs.field(validator=attrs.validators.and_(attrs.validators.min_len(1), _path))
     version: str = attrs.field(validator=_exact)
     digest: str | None = attrs.field(default=None, validator=_digest)
     verify: bool = False

@@ -266,7 +266,7 @@ class SmtpOffer(Offer):
 
     Attributes:
         sender: local part of the address that mail comes from; the tenant's domain is added.
-        user, password: sign-in, where the server asks for one.
+        user, password: sign-in, where the server asks for one; ``{domain}`` in the user is the tenant's domain.
     """
 
     kind: ClassVar[str] = "smtp"
@@ -288,7 +288,7 @@ class SmtpOffer(Offer):
             host=self.host,
             port=self.port,
             sender=f"{self.sender}@{home.domain}",
-            user=self.user,
+            user=self.user and self.user.replace("{domain}", home.domain),
             password=self.password,
         )
 

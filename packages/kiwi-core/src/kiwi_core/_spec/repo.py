@@ -33,11 +33,13 @@ class Settings:
         lane: the lane that is built unless another is asked for.
         template: the folder with ``environments/<lane>/charts.yaml`` and ``images.yaml``.
         cluster: the folder of the cluster that the customer runs on; a cluster's own repository has none.
+        strict: lanes in which what is unproven counts as a finding.
     """
 
     lane: Lane = Lane.DEV
     template: Folder
     cluster: Folder | None = None
+    strict: tuple[Lane, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

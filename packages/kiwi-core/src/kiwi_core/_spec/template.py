@@ -62,7 +62,9 @@ def read_pins(
             else:
                 document = read_yaml(path, name=shown(path), error=PinError)
             documents[name] = document
-            found[name] = converter.structure(document.data or {name: {}}, form, file=document.file, lines=document.line, error=PinError)
+            found[name] = converter.structure(
+                document.data or {name: {}}, form, file=document.file, lines=document.line, error=PinError
+            )
         except InputError as error:
             problems += error.problems
     if problems:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -71,6 +72,7 @@ def edit_yaml(
     *,
     file: str,
     error: type[InputError] = InputError,
+    may_add: Collection[str] = (),
 ) -> str:
     """Replace scalars of a YAML text by other texts, and nothing else: comments, order and line ends stay.
 
@@ -79,6 +81,7 @@ def edit_yaml(
         changes: path to new text; written in JSON's quotes where the old value was quoted or the new one needs it.
         file: what the user calls it.
         error: what is raised.
+        may_add: keys that are added to their mapping, behind its last scalar, where they are not there.
 
     Returns:
         The new content, parsed again and found to differ in just these values.
@@ -89,30 +92,33 @@ def edit_yaml(
     """
     root = yaml_tree(text, file=file, error=error)
     problems: list[Problem] = []
-    edits: list[tuple[YamlNode, str]] = []
+    edits: list[tuple[int, int, str]] = []
     wanted = root.data
     for path, value in changes.items():
-        node = _find(root, path, file)
-        if isinstance(node, Problem):
-            problems.append(node)
+        adds = bool(path) and path[-1] in may_add
+        found_parent = _find(root, path[:-1], file) if adds else None
+        if isinstance(found_parent, tuple) and path[-1] not in found_parent[0].children:
+            edit = _added(text, found_parent[0], path[-1], value, found_parent[1])
         else:
-            edits.append((node, value))
+            node = _find(root, path, file)
+            edit = node if isinstance(node, Problem) else _scalar(*node, value)
+        if isinstance(edit, Problem):
+            problems.append(edit)
+        else:
+            edits.append(edit)
             wanted = _replaced(wanted, path, value)
     raise_all(error, problems)
-    for node, value in sorted(edits, key=lambda edit: edit[0].end, reverse=True):
-        scalar = value if not node.first.style and _is_bare(value) else in_quotes(value)
-        # An absent value ends right at the colon.
-        gap = " " if node.first.start == node.end else ""
-        text = text[: node.first.start] + gap + scalar + text[node.end :]
-    # Equal is not enough, since True equals 1; the repr of plain data tells them apart.
-    if repr(yaml_tree(text, file=file, error=error).data) != repr(wanted):
+    for start, end, new in sorted(edits, reverse=True):
+        text = text[:start] + new + text[end:]
+    # Equal is not enough, since True equals 1; JSON tells them apart.
+    if _written(yaml_tree(text, file=file, error=error).data) != _written(wanted):
         names = ", ".join(dotted(path) for path in changes)
         raise error(Problem(f"{names} cannot be replaced in place", Where(file), "edit the file by hand"))
     return text
 
 
-def _find(root: YamlNode, path: tuple[str, ...], file: str) -> YamlNode | Problem:
-    """Return the scalar at a path, or say why it cannot be replaced."""
+def _find(root: YamlNode, path: tuple[str, ...], file: str) -> tuple[YamlNode, Where] | Problem:
+    """Return what stands at a path, and where; or say why it cannot be edited."""
     node = root
     where = Where(file, root.first.line, path)
     for index, key in enumerate(path):
@@ -125,18 +131,47 @@ def _find(root: YamlNode, path: tuple[str, ...], file: str) -> YamlNode | Proble
         where = Where(file, line, path)
     if node.is_shared:
         return Problem("found an anchor (&) or an alias (*): other values change with it", where)
+    return node, where
+
+
+def _scalar(node: YamlNode, where: Where, value: str) -> tuple[int, int, str] | Problem:
+    """Return the edit (start, end, new text) that replaces a scalar, or say why it cannot be replaced."""
     if node.first.kind != "scalar":
         return Problem(f"found {found(node.data)}, expected a text to replace", where)
     if node.first.style in {"|", ">"}:
         return Problem("found a block of text (| or >), expected a text on one line to replace", where)
-    return node
+    scalar = value if not node.first.style and _is_bare(value) else in_quotes(value)
+    # An absent value ends right at the colon.
+    gap = " " if node.first.start == node.end else ""
+    return node.first.start, node.end, gap + scalar
+
+
+def _added(text: str, parent: YamlNode, key: str, value: str, where: Where) -> tuple[int, int, str] | Problem:
+    """Return the edit that adds a key behind the last scalar of a mapping, or say why there is no place for it."""
+    scalars = [node for _, node in parent.children.values() if node.first.kind == "scalar"]
+    if parent.first.kind != "mapping" or not scalars or scalars[-1].first.style in {"|", ">"}:
+        return Problem(f"there is no place for a key {key!r}", where, "add it by hand")
+    last = scalars[-1]
+    if text[parent.first.start] == "{":
+        return last.end, last.end, f", {in_quotes(key)}: {in_quotes(value)}"
+    end = text.find("\n", last.end)
+    end = len(text) if end < 0 else end
+    line_end = "\r\n" if text[end - 1] == "\r" else "\n"
+    indent = parent.first.start - (text.rfind("\n", 0, parent.first.start) + 1)
+    end -= len(line_end) - 1
+    return end, end, f"{line_end}{' ' * indent}{key}: {in_quotes(value)}"
+
+
+def _written(data: Json) -> str:
+    """Return plain data as text that is equal for equal data, in whatever order its keys stand."""
+    return json.dumps(data, sort_keys=True)
 
 
 def _replaced(data: Json, path: tuple[str, ...], value: str) -> Json:
     if not path:
         return value
     mapping = cast("Mapping[str, Json]", data)
-    return {**mapping, path[0]: _replaced(mapping[path[0]], path[1:], value)}
+    return {**mapping, path[0]: _replaced(mapping.get(path[0]), path[1:], value)}
 
 
 def _is_bare(value: str) -> bool:

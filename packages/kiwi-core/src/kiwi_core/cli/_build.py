@@ -23,14 +23,14 @@ def build(*, path: Path, lane: str | None, out: Path | None, force: bool, verbos
     from kiwi_core.cli._show import counts, is_broken, print_results, print_stack, report
 
     results = project.check()
-    broken = is_broken(results)
+    broken = is_broken(results, strict=project.is_strict)
     folder = out or project.repo.root / "generated"
     written = None if broken else write_tree(folder, project.emit(), force=force)
     seconds = time.monotonic() - started
     if as_json:
         print(json.dumps(report(project.stack, results), indent=1))
         return 1 if broken else 0
-    print_results(results, verbose=verbose)
+    print_results(results, verbose=verbose or project.is_strict)
     print_stack(project.stack)
     print(counts(results))
     if written is None:
@@ -55,9 +55,9 @@ def check(*, path: Path, lane: str | None, strict: bool, verbose: bool, as_json:
     if as_json:
         print(json.dumps(report(project.stack, results), indent=1))
     else:
-        print_results(results, verbose=verbose or strict)
+        print_results(results, verbose=verbose or strict or project.is_strict)
         print(counts(results))
-    return 1 if is_broken(results, strict=strict) else 0
+    return 1 if is_broken(results, strict=strict or project.is_strict) else 0
 
 
 def _check_cluster(path: Path) -> int:

@@ -7,12 +7,14 @@ tests. ``--real-server-tests N`` also makes the run fail when N is not their num
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from testbed import registry as registries
 from testbed import tools
 
 MARKER = "real_server"
@@ -34,6 +36,27 @@ def helm3() -> Path:
 def helmfile() -> Path:
     """Helmfile, as an executable file."""
     return _obtain(tools.HELMFILE)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[registries.Registry]:
+    """A registry that takes everything from everybody; each test has repositories of its own."""
+    yield from _serve(tmp_path_factory.mktemp("registry"), login=False)
+
+
+@pytest.fixture(scope="session")
+def closed_registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[registries.Registry]:
+    """A registry that lets in only ``registries.USER``."""
+    yield from _serve(tmp_path_factory.mktemp("closed"), login=True)
+
+
+def _serve(folder: Path, *, login: bool) -> Generator[registries.Registry]:
+    with contextlib.ExitStack() as stack:
+        try:
+            served = stack.enter_context(registries.serve(folder, login=login))
+        except tools.ToolError as error:
+            pytest.skip(str(error))
+        yield served
 
 
 def _obtain(tool: tools.Tool) -> Path:

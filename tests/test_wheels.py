@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from trees import ROOT
 
+UV = (sys.executable, "-m", "uv")
 PACKAGES = ("kiwi-core", "kiwi-component-onyx")
 
 
@@ -32,12 +33,12 @@ def kinds(python: Path) -> set[str]:
 
 
 def test_installing_a_component_shows_it_and_uninstalling_removes_it(wheels: list[Path], tmp_path: Path) -> None:
-    run("uv", "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
+    run(*UV, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    install = ("uv", "pip", "install", "--quiet", "--python", python, "--constraint", ROOT / "requirements.lock")
+    install = (*UV, "pip", "install", "--quiet", "--python", python, "--constraint", ROOT / "requirements.lock")
     run(*install, *wheels)
     assert kinds(python) == {"existing-services", "onyx"}
-    run("uv", "pip", "uninstall", "--quiet", "--python", python, "kiwi-component-onyx")
+    run(*UV, "pip", "uninstall", "--quiet", "--python", python, "kiwi-component-onyx")
     assert kinds(python) == {"existing-services"}
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["HELM", "HELM3", "HELMFILE", "TOOLS", "Tool", "ToolError", "find", "obtain"]
+__all__ = ["HELM", "HELM3", "HELMFILE", "TOOLS", "Tool", "ToolError", "find", "lock", "obtain"]
 
 OLDEST_GO = (1, 26)
 """What the go.mod files of the tools ask for; an older Go cannot even read them."""
@@ -109,7 +109,7 @@ def obtain(tool: Tool) -> Path:
     found = find(tool)
     if found is not None:
         return found
-    with _lock():
+    with lock():
         return find(tool) or _build(tool)  # another process may have built it while this one waited
 
 
@@ -151,15 +151,15 @@ def _version(program: Path, tool: Tool) -> str | None:
 
 
 @contextlib.contextmanager
-def _lock() -> Generator[None]:
-    """Let one process build at a time; the lock ends with the process that holds it."""
+def lock() -> Generator[None]:
+    """Let one process build or install at a time; the lock ends with the process that holds it."""
     _home().mkdir(parents=True, exist_ok=True)
-    with (_home() / "lock").open("w") as lock:
+    with (_home() / "lock").open("w") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             _say("waiting for another process that builds tools")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import pytest
 from kiwi_component_onyx import Onyx
-from kiwi_core import BucketOffer, ExistingServices, Lane, OidcOffer, PostgresOffer, SecretKey, SmtpOffer
+from kiwi_core import BucketOffer, ExistingServices, Lane, OidcOffer, PostgresOffer, SecretKey, SmtpOffer, Value
 from kiwi_core.testing import CLUSTER, ComponentKit, Trial, trial
 
 DIGEST = "sha256:" + "0" * 64
@@ -23,9 +25,9 @@ def with_backend(tag: str) -> dict[str, str]:
     return {"onyxBackend": f"docker.io/onyxdotapp/onyx-backend:{tag}"}
 
 
-def at(tree: object, path: str) -> object:
+def at(tree: Value, path: str) -> Value:
     for step in path.split("."):
-        assert isinstance(tree, dict)
+        assert isinstance(tree, Mapping)
         tree = tree[step]
     return tree
 
@@ -53,14 +55,15 @@ def test_every_bundled_service_is_off() -> None:
 
 
 def test_every_section_of_credentials_that_is_on_names_a_secret() -> None:
-    sections = at(on_trial().values("onyx"), "auth")
-    assert isinstance(sections, dict)
-    on = {name for name, section in sections.items() if section["enabled"]}
+    values = on_trial().values("onyx")
+    sections = at(values, "auth")
+    assert isinstance(sections, Mapping)
+    on = {name for name in sections if at(values, f"auth.{name}.enabled")}
     assert on == {
         "postgresql", "dbreadonly", "objectstorage", "redis", "opensearch", "userauth", "metricsAuth", "kiwi", "oauth",
         "smtp",
     }  # fmt: skip
-    assert all(sections[name]["existingSecret"] for name in on)
+    assert all(at(values, f"auth.{name}.existingSecret") for name in on)
 
 
 def test_no_image_is_left_at_latest() -> None:

@@ -83,7 +83,7 @@ def wires(component: str, change: Callable[[Wiring], Wiring]) -> Change:
 OWNERS: Final = {"app": "app", "worker": "app", "db": "db"}
 
 
-def declared(release: str, **fields: object) -> Change:
+def declared(release: str, /, **fields: object) -> Change:
     """Change what is declared of a release."""
 
     def change(declaration: Declaration) -> Declaration:
@@ -130,7 +130,7 @@ def overlay(release: str, tree: Mapping[str, Value], origin: str = CUSTOMER) -> 
     )
 
 
-def chart(name: str, **fields: object) -> Change:
+def chart(name: str, /, **fields: object) -> Change:
     """Change the pin of a chart."""
     return lambda scene: attrs.evolve(
         scene,
@@ -138,7 +138,7 @@ def chart(name: str, **fields: object) -> Change:
     )
 
 
-def image(name: str, **fields: object) -> Change:
+def image(name: str, /, **fields: object) -> Change:
     """Change the pin of an image."""
     return lambda scene: attrs.evolve(
         scene,
@@ -146,7 +146,7 @@ def image(name: str, **fields: object) -> Change:
     )
 
 
-def capture(name: str, **facts: object) -> Change:
+def capture(name: str, /, **facts: object) -> Change:
     """Change what was captured of a chart."""
     return lambda scene: attrs.evolve(
         scene,
@@ -182,7 +182,7 @@ def composed(release: str, change: Callable[[StackRelease], StackRelease]) -> Ch
     )
 
 
-def having(release: str, **fields: object) -> Change:
+def having(release: str, /, **fields: object) -> Change:
     """Replace fields of a release after the stack was composed."""
     return composed(release, lambda item: attrs.evolve(item, **fields))  # type: ignore[arg-type]
 
@@ -196,6 +196,19 @@ def manifest(kind: str, **fields: Value) -> Change:
     """Add an object to the manifests that the chart renders as they are."""
     found: Value = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "extra"}, **fields}
     return values("app", {"extraManifests": [found]})
+
+
+def policy(**spec: Value) -> Change:
+    """Add a policy to what the foundation applies, after the stack was composed."""
+    extra: Value = {"name": "extra", "because": "a test", "spec": {"podSelector": {}, **spec}}
+
+    def change(release: StackRelease) -> StackRelease:
+        base = release.layers[0]
+        allow = base.values["allow"]
+        assert isinstance(allow, list)
+        return attrs.evolve(release, layers=(attrs.evolve(base, values={**base.values, "allow": [*allow, extra]}),))
+
+    return composed("foundation", change)
 
 
 def wired(**fields: object) -> Change:

@@ -377,11 +377,11 @@ class Scene:
         )
         return self.change(compose(inputs))
 
-    def results(self) -> tuple[Result, ...]:
-        """Prove the contract."""
+    def results(self, rule: str | None = None) -> tuple[Result, ...]:
+        """Prove the contract, or one rule of it."""
         _, rules = core()
-        return check(self.stack(), self.evidence, rules)
+        return check(self.stack(), self.evidence, [item for item in rules if rule in {None, item.letter}])
 
     def of(self, outcome: Outcome, rule: str | None = None) -> list[str]:
         """Return what the rules, or one of them, say with an outcome."""
-        return [str(found) for found in self.results() if found.outcome is outcome and rule in {None, found.rule}]
+        return [str(found) for found in self.results(rule) if found.outcome is outcome]

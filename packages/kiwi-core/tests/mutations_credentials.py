@@ -162,6 +162,14 @@ ROWS: Sequence[Row] = (
     ),
     row("e", "password-a-number", config(12345678, "password"), "config.password"),
     row("e", "password-named-like-a-key", config("password", "DB_PASSWORD"), "config.DB_PASSWORD"),
+    row("e", "secret-named-like-a-key", config("password", "clientSecret"), "config.clientSecret"),
+    row("e", "api-key-named-like-a-key", config("password", "apiKey"), "config.apiKey"),
+    row(
+        "e",
+        "password-in-env-named-like-a-key",
+        values("app", {"extraEnvs": [{"name": "DB_PASSWORD", "value": "password"}]}),
+        "extraEnvs[0].value",
+    ),
     row(
         "e",
         "password-in-env",

@@ -7,12 +7,10 @@ from typing import ClassVar
 
 import attrs
 from contract_changes import (
-    Change,
     Row,
     both,
     capture,
     cluster,
-    composed,
     config,
     declared,
     having,
@@ -20,6 +18,7 @@ from contract_changes import (
     manifest,
     offered,
     overlay,
+    policy,
     row,
     secret,
     tenant,
@@ -33,26 +32,11 @@ from kiwi_core import (
     Pin,
     PostgresOffer,
     SecretKey,
-    Value,
     text,
     url,
 )
 from kiwi_core._compose.policies import NAMESPACE_LABEL
-from kiwi_core._compose.stack import StackRelease
 from kiwi_core._model.capture import ClusterObject
-
-
-def policy(**spec: Value) -> Change:
-    """Add a policy to what the foundation applies, after the stack was composed."""
-    extra: Value = {"name": "extra", "because": "a test", "spec": {"podSelector": {}, **spec}}
-
-    def change(release: StackRelease) -> StackRelease:
-        base = release.layers[0]
-        allow = base.values["allow"]
-        assert isinstance(allow, list)
-        return attrs.evolve(release, layers=(attrs.evolve(base, values={**base.values, "allow": [*allow, extra]}),))
-
-    return composed("foundation", change)
 
 
 @attrs.frozen(kw_only=True)
@@ -99,6 +83,8 @@ NAMESPACES = {
     "of-neither-kind": ("redis.shared-data:6379", "shared-data"),
     "of-neither-kind-in-a-url": ("http://grafana.team-x/", "team-x"),
     "of-neither-kind-one-word": ("http://grafana.monitoring.svc/", "monitoring"),
+    "of-neither-kind-in-full": ("http://grafana.monitoring.svc.cluster.local/", "monitoring"),
+    "of-neither-kind-of-a-pod": ("10-0-0-1.monitoring.pod.cluster.local", "monitoring"),
     "gateway-that-nobody-uses": ("http://searxng.kiwi-search-gateway.svc:8080", "kiwi-search-gateway"),
     "gateway-with-another-name": ("http://litellm.kiwi-llm-gateway2.svc", "kiwi-llm-gateway2"),
 }
@@ -315,6 +301,7 @@ ROWS: Sequence[Row] = (
         values("app", {"rbac": {"create": True}}),
         "release app",
         "ClusterRole (templates/rbac.yaml)",
+        "switch it off with rbac.create,",
     ),
     row(
         "b",
@@ -393,6 +380,12 @@ ROWS: Sequence[Row] = (
         offered(LlmOffer(namespace="kiwi-llm-gateway")),
         "component db",
         "'kiwi-llm-gateway'",
+    ),
+    row(
+        "b",
+        "host-of-a-shared-service-of-no-kind",
+        both(cluster(offers=(Elsewhere(),)), config("http://x.monitoring.svc")),
+        "points into namespace 'monitoring'",
     ),
     row(
         "b",

@@ -129,6 +129,12 @@ ROWS: Sequence[Row] = (
     row("d", "parent-an-empty-list", overlay("app", {"auth": []}), "sets auth, which would touch"),
     row("d", "parent-a-text", overlay("app", {"auth": "off"}), "sets auth, which would touch"),
     row("d", "parent-false", overlay("app", {"auth": {"database": False}}), "auth.database"),
+    row(
+        "d",
+        "credential-replaced-by-a-map",
+        overlay("app", {"token": {"x": 1}}),
+        "sets token.x, which would touch token",
+    ),
     row("d", "credential-in-a-plain-value", overlay("app", {"token": "mine"}), "sets token", "credential"),
     row(
         "d",

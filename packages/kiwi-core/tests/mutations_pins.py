@@ -22,6 +22,7 @@ from contract_changes import (
 )
 from contract_stack import DIGEST, TOGETHER, commit, pin_texts
 from kiwi_core import (
+    Credential,
     Lane,
     Pin,
     Value,
@@ -158,7 +159,25 @@ ROWS: Sequence[Row] = (
         "c",
         "image-at-the-root",
         capture("db", images=(CapturedImage(path="", keys=("image",), repository="x"),)),
-        "release db: image image is left",
+        "release db: image image is left at upstream's default x:<chart default>",
+    ),
+    row(
+        "c",
+        "image-of-no-name",
+        capture("db", images=(CapturedImage(path="", keys=("x",), tag="7"),)),
+        "release db: image x is left at upstream's default ?:7",
+    ),
+    row(
+        "c",
+        "image-with-a-whole-reference-for-a-name",
+        values("app", {"image": {"repository": Pin("app", "reference"), "tag": ""}}),
+        "image image is left",
+    ),
+    row(
+        "c",
+        "image-with-a-credential-for-a-tag",
+        values("app", {"image": {"tag": Credential("app", "x")}}),
+        "image image is left",
     ),
     row(
         "c",

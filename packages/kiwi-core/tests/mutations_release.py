@@ -117,6 +117,7 @@ ORDER: Sequence[Row] = (
     row("a", "release-undeclared", added("sneaky"), "component app", "'sneaky'"),
     row("a", "release-of-nobody", added("sneaky", component="nobody"), "release sneaky", "no component"),
     row("a", "hooks-of-nobody", added("sneaky-pre", role="hooks"), "release sneaky-pre", "no component"),
+    row("a", "hooks-of-who-has-none", added("db-pre", role="hooks", component="db"), "release db-pre", "no component"),
     row("a", "a-second-foundation", added("base", role="foundation", component=""), "release base", "no component"),
     row("a", "release-twice", added("app"), "release app", "twice"),
     row(
@@ -256,6 +257,7 @@ SPEC: Sequence[Row] = (
         "two-of-them",
         evidence(spec_problems=(Problem("found a loop"), Problem("found a call"))),
         "found a call",
+        "a spec holds imports",
     ),
 )
 

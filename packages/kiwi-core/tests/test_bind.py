@@ -34,8 +34,8 @@ from kiwi_core import (
     Use,
 )
 from kiwi_core._compose.bind import bind, declare
+from kiwi_core._model.databases import PostgresBinding
 from kiwi_core._model.service import Asked, UseKey
-from kiwi_core._model.services import PostgresBinding
 from kiwi_core.errors import ComposeError, KiwiError, PluginError
 
 DB, OTHER_DB, CACHE, LLM = Postgres("db"), Postgres("other"), Redis("cache"), LlmGateway("llm")

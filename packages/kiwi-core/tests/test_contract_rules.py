@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import pytest
@@ -19,7 +19,9 @@ from contract_changes import (
     hook,
     image,
     manifest,
+    offered,
     overlay,
+    policy,
     scene,
     schema,
     secret,
@@ -32,13 +34,18 @@ from contract_changes import (
 from contract_stack import APP_CHART, DIGEST, Scene, commit, pin_texts
 from kiwi_core import (
     AlembicSchema,
+    Asked,
     Credential,
+    Home,
     Lane,
+    LlmBinding,
+    Offer,
     Pin,
     PlainValue,
     Secret,
     SecretKey,
     Stage,
+    Use,
     Value,
     Wiring,
     checksum,
@@ -94,9 +101,12 @@ HOSTS = {
     "local": "http://localhost:8080",
     "loopback": "127.0.0.1:80",
     "outside": "203.0.113.7:443",
+    "version-of-four-parts": "2024.300.10.1",
+    "number-of-four-parts": "10.244.300.1",
     "network": "10.244.0.0/16",
     "no-proxy": "localhost,.svc,.cluster.local,10.96.0.0/12",
     "annotation": "nginx.ingress.kubernetes.io/rewrite-target",
+    "path-that-ends-in-pod": "spec.template.pod",
     "file": "/etc/app.d/my-app.conf-old",
     "version": "1.2.3-rc-1",
     "package": "lodash@4.17.21-beta",
@@ -107,10 +117,41 @@ OWN_ROLE = "apiVersion: v1\nkind: Role\nmetadata:\n  name: x\n  namespace: cust-
 BINDING_TEXT = "apiVersion: v1\nkind: RoleBinding\nroleRef:\n  kind: ClusterRole\n  name: view\n"
 VIEW: Value = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
 CLASS: Value = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "name": "fast"}
+
+
+@attrs.frozen(kw_only=True)
+class Abroad(Offer):
+    """Language models that answer outside of the cluster."""
+
+    kind: ClassVar[str] = "llm"
+
+    def bind(self, use: Use[object], asked: Asked, home: Home) -> LlmBinding:
+        return LlmBinding(url=f"https://{home.slug}.llm.example/v1", key=text("sk-{key}", key=asked.credential(use)))
+
+
+V4, V6 = "0.0.0.0/0", "::/0"
 NAMESPACE = {
+    "offer-that-says-nowhere": offered(Abroad()),
+    "policy-to-the-outside": policy(egress=[{"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]}]),
+    "policy-to-dns": policy(
+        egress=[{"to": [{"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "kube-system"}}}]}]
+    ),
+    "policy-to-all-but-the-cluster": policy(
+        egress=[{"to": [{"ipBlock": {"cidr": V4, "except": ["10.0.0.0/8", "fe80::/10", "192.0.2.0/24"]}}]}]
+    ),
+    "policy-between-its-own": policy(ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}]),
+    "policy-that-closes": policy(ingress=[], egress=[]),
+    "policy-in-a-cluster-of-both-families": both(
+        cluster(pod_cidrs=("10.244.0.0/16", "fd00::/48")),
+        policy(egress=[{"to": [{"ipBlock": {"cidr": V6, "except": ["10.0.0.0/8", "fd00::/8"]}}]}]),
+    ),
+    "kind-of-no-object": config({"kind": "ClusterIssuer"}, "issuerRef"),
+    "version-of-no-object": config({"apiVersion": "v1"}, "settings"),
+    "shared-service-outside": cluster(offers=(Abroad(),)),
     **{f"host-{name}": config(value) for name, value in HOSTS.items()},
     "host-of-the-domain": both(tenant(domain="acme.corp-net"), config("https://app.acme.corp-net/")),
     "host-under-a-key-of-hosts": config("db.example.com", "DB_HOST"),
+    "name-of-a-logger": config("app.my-module", "logger"),
     "file-under-a-key-of-servers": config("/etc/nginx/x.my-conf", "nginx.server"),
     "gateway-in-a-hook": hook("post", env={"URL": "http://litellm.kiwi-llm-gateway.svc:4000"}),
     "gateway-in-a-secret-of-who-uses-it": secret("extra", {"url": "http://litellm.kiwi-llm-gateway.svc:4000"}),
@@ -140,7 +181,10 @@ NAMESPACE = {
 
 PARTS: tuple[Literal["registry", "repository", "tag"], ...] = ("registry", "repository", "tag")
 IN_PARTS = (CapturedImage(path="image", keys=("registry", "repository", "tag"), repository="upstream/db"),)
+TWO_IN_ONE = (CapturedImage(path="image", keys=("image", "initImage"), repository="upstream/db"),)
+SWITCHED_BY_THE_SECOND = (Subchart(name="search", version="2.0.0", conditions=("nobody.has", "search.enabled")),)
 PINS: dict[str, Change] = {
+    "subchart-off-by-its-second-condition": capture("app", subcharts=SWITCHED_BY_THE_SECOND),
     "subchart-off": overlay("app", {"cache": {"enabled": False}}),
     "part-on-with-a-pin": both(
         values("app", {"sidecar": {"image": {"repository": Pin("sidecar", "name"), "tag": Pin("sidecar", "tag")}}}),
@@ -149,6 +193,17 @@ PINS: dict[str, Change] = {
     "image-in-parts": both(
         capture("db", images=IN_PARTS, open=("image", "podAnnotations")),
         values("db", {"image": {part: Pin("db", part) for part in PARTS}}),
+    ),
+    "images-of-one-map": both(
+        capture("db", images=TWO_IN_ONE, open=("image", "podAnnotations")),
+        values("db", {"image": {"image": Pin("db", "reference"), "initImage": Pin("tools", "reference")}}),
+    ),
+    "image-with-an-empty-registry": both(
+        capture("db", images=IN_PARTS, open=("image", "podAnnotations")), values("db", {"image": {"registry": ""}})
+    ),
+    "subchart-off-by-a-switch-elsewhere": both(
+        capture("app", subcharts=(Subchart(name="cache", version="1", conditions=("search.enabled",), captured=True),)),
+        values("app", {"cache": {"enabled": True}}),
     ),
     "image-as-a-text": values(
         "app", {"config": {"SANDBOX_IMAGE": text("{n}:{t}", n=Pin("web", "name"), t=Pin("web", "tag"))}}
@@ -212,6 +267,8 @@ CREDENTIALS = {
     "switch-as-a-text": config("true", "REQUIRE_PASSWORD"),
     "switch": config(value=False, key="token"),
     "password-left-empty": config("", "password"),
+    "passwords-that-are-none": config([], "password"),
+    "password-that-is-a-map": config({}, "password"),
     "password-left-out": config(None, "password"),
     "password-filled-in-by-kubernetes": config("$(DB_PASSWORD)", "PGPASSWORD"),
     "password-filled-in-by-helm": config("{{ .Values.x }}", "password"),
@@ -354,6 +411,27 @@ def test_of_an_address_in_the_cluster_nobody_can_say_whose_it_is(address: str) -
     assert changed.of(Outcome.FINDING) == []
 
 
+def test_the_command_that_captures_a_chart_names_it() -> None:
+    (said,) = chart("db", name="database")(Scene()).of(Outcome.UNPROVEN, "c")
+    assert "kiwistack component capture chart <folder or .tgz of database>" in said
+
+
+def test_what_is_declared_or_acted_on_is_told() -> None:
+    passes = Scene().of(Outcome.PASS)
+    assert "[f] component app: postgres/app is acted on by a hook" in passes
+    assert "[e] release app: token is a declared plain value: the chart reads it from its values alone" in passes
+    assert "[c] history of the pins: 1 commits were looked at" in passes
+    assert "[c] lane dev: pins may float in this lane" in passes
+
+
+def test_an_image_that_may_run_unpinned_is_told_with_the_reason() -> None:
+    known = declared("app", unpinned={"web.image": "it is a fixture", "busybox:1.36": "it is old"})
+    used = both(known, values("app", {"web": {"image": {"tag": None}}, "cleanup": {"enabled": True}}))
+    passes = used(Scene()).of(Outcome.PASS, "c")
+    assert "[c] release app: image web.image is known to be unpinned: it is a fixture" in passes
+    assert any("busybox:1.36 (templates/cleanup.yaml:9) is known: it is old" in said for said in passes)
+
+
 def test_a_rule_that_found_something_passes_nothing_of_the_same() -> None:
     wrong = finding("x", "it", "is wrong", fix="mend it")
     open_ = unproven("x", "it", "is open")
@@ -361,6 +439,7 @@ def test_a_rule_that_found_something_passes_nothing_of_the_same() -> None:
     assert list(proven([], good)) == [good]
     assert list(proven([good], good)) == [good, good]
     assert list(proven([wrong], good)) == [wrong]
+    assert list(proven([wrong, good], good)) == [wrong, good]
     assert list(proven([good, open_], good)) == [good, open_]
 
 

@@ -8,8 +8,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import attrs
 import pytest
-from contract_changes import Change, both, evidence, scene, values
+from contract_changes import Change, both, evidence, scene, stack, values
 from contract_stack import DIGEST, Scene, commit, pin_texts
 from kiwi_core import Lane
 from kiwi_core._contract.results import Commit, Outcome
@@ -28,6 +29,13 @@ FROM = pin_texts("0.9.0", "v1.1.0")
 TO = pin_texts()
 CHART_ALONE, IMAGE_ALONE = pin_texts(chart="1.0.0", image="v1.1.0"), pin_texts(chart="0.9.0", image="v1.2.0")
 INSIDE = "    # alone: it is a fix of the chart\n"
+LINE = "{{charts: {{app: {{registry: r.example, name: app, version: {}}}}}}}\n# alone: x\n"
+
+
+def with_digest(digest: str) -> Mapping[str, str]:
+    return {**TO, "charts": TO["charts"] + f"    digest: {digest}\n"}
+
+
 FOUND = {
     "chart-alone": moved(FROM, CHART_ALONE),
     "image-alone": moved(FROM, IMAGE_ALONE),
@@ -35,6 +43,10 @@ FOUND = {
     "image-of-another-digest": moved(pin_texts(image=f"v1@{DIGEST}"), pin_texts(image=f"v1@{OTHER}")),
     "image-of-another-repository": moved(TO, {**TO, "images": TO["images"].replace("acme/app", "fork/app")}),
     "image-of-another-registry": moved(TO, {**TO, "images": TO["images"].replace("r.example", "evil.example")}),
+    "chart-of-another-digest": moved(with_digest(DIGEST), with_digest(OTHER)),
+    "a-comment-at-the-end-of-one-line": moved(
+        {**FROM, "charts": LINE.format("0.9.0")}, {**FROM, "charts": LINE.format("1.0.0")}
+    ),
     "chart-of-another-name": moved(TO, {**TO, "charts": TO["charts"].replace("name: app", "name: fork")}),
     "an-older-commit": evidence(history=(commit(FROM, TO), commit(FROM, CHART_ALONE))),
     "a-comment-that-says-nothing": moved(FROM, pin_texts("1.0.0", "v1.1.0", note="  # alone:\n")),
@@ -67,12 +79,14 @@ FINE = {
     "an-entry-gone": moved(FROM, {**FROM, "images": "images: {}\n"}),
     "an-entry-of-nobody": moved(FROM, {**FROM, "charts": FROM["charts"] + "  unused:\n    version: 1.0.0\n"}),
     "a-digest-for-an-image": moved(pin_texts(image="v1"), pin_texts(image=f"v1@{DIGEST}")),
+    "an-image-without-its-digest": moved(pin_texts(image=f"v1@{DIGEST}"), pin_texts(image="v1")),
     "a-digest-for-a-chart": moved(TO, {**TO, "charts": TO["charts"] + f"    digest: {DIGEST}\n"}),
     "quotes": moved(TO, {**TO, "charts": TO["charts"].replace("1.0.0", '"1.0.0"')}),
     "a-comment-above": moved(FROM, pin_texts("1.0.0", "v1.1.0", note=WHY)),
     "a-comment-above-of-an-image": moved(FROM, pin_texts("0.9.0", "v1.2.0", note=WHY)),
     "a-comment-above-others": moved(FROM, pin_texts("1.0.0", "v1.1.0", note=WHY + "  # and more\n")),
     "a-comment-inside": moved(FROM, {**CHART_ALONE, "charts": CHART_ALONE["charts"] + INSIDE}),
+    "a-comment-inside-below-a-gap": moved(FROM, {**CHART_ALONE, "charts": CHART_ALONE["charts"] + "\n" + INSIDE}),
     "a-comment-behind": moved(
         FROM, {**CHART_ALONE, "charts": CHART_ALONE["charts"].replace("1.0.0\n", "1.0.0 # alone: a fix\n")}
     ),
@@ -90,6 +104,13 @@ def test_a_component_without_image_pins_has_nothing_to_move_apart() -> None:
     hidden = values("app", {"image": {"repository": "", "tag": ""}, "web": {"image": {"repository": "", "tag": ""}}})
     changed = both(moved(FROM, CHART_ALONE), hidden, values("worker", {"image": {"repository": "", "tag": ""}}))
     assert not any("commit" in found for found in changed(Scene()).of(Outcome.FINDING, "c"))
+
+
+def test_a_component_whose_charts_come_with_its_package_has_nothing_to_move_apart() -> None:
+    own = stack(
+        lambda found: attrs.evolve(found, releases=tuple(attrs.evolve(item, chart=None) for item in found.releases))
+    )
+    assert both(moved(FROM, IMAGE_ALONE), own)(Scene()).of(Outcome.FINDING, "c") == []
 
 
 def test_files_that_cannot_be_read_are_unproven_and_stop_no_other_commit() -> None:

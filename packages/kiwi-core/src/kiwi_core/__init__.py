@@ -15,7 +15,23 @@ if TYPE_CHECKING:
     from kiwi_core._model.component import Declaration as Declaration
     from kiwi_core._model.component import Release as Release
     from kiwi_core._model.component import Wiring as Wiring
+    from kiwi_core._model.databases import Mariadb as Mariadb
+    from kiwi_core._model.databases import MariadbBinding as MariadbBinding
+    from kiwi_core._model.databases import MariadbOffer as MariadbOffer
+    from kiwi_core._model.databases import Postgres as Postgres
+    from kiwi_core._model.databases import PostgresBinding as PostgresBinding
+    from kiwi_core._model.databases import PostgresOffer as PostgresOffer
     from kiwi_core._model.existing import ExistingServices as ExistingServices
+    from kiwi_core._model.gateways import Ingress as Ingress
+    from kiwi_core._model.gateways import IngressBinding as IngressBinding
+    from kiwi_core._model.gateways import IngressOffer as IngressOffer
+    from kiwi_core._model.gateways import LlmBinding as LlmBinding
+    from kiwi_core._model.gateways import LlmGateway as LlmGateway
+    from kiwi_core._model.gateways import LlmOffer as LlmOffer
+    from kiwi_core._model.gateways import SearchBinding as SearchBinding
+    from kiwi_core._model.gateways import SearchGateway as SearchGateway
+    from kiwi_core._model.gateways import SearchOffer as SearchOffer
+    from kiwi_core._model.gateways import SharedOffer as SharedOffer
     from kiwi_core._model.hooks import Hook as Hook
     from kiwi_core._model.hooks import Job as Job
     from kiwi_core._model.lane import Lane as Lane
@@ -32,9 +48,6 @@ if TYPE_CHECKING:
     from kiwi_core._model.ldap import Ldap as Ldap
     from kiwi_core._model.ldap import LdapBinding as LdapBinding
     from kiwi_core._model.ldap import LdapOffer as LdapOffer
-    from kiwi_core._model.mariadb import Mariadb as Mariadb
-    from kiwi_core._model.mariadb import MariadbBinding as MariadbBinding
-    from kiwi_core._model.mariadb import MariadbOffer as MariadbOffer
     from kiwi_core._model.network import Egress as Egress
     from kiwi_core._model.network import Workload as Workload
     from kiwi_core._model.schema import AlembicSchema as AlembicSchema
@@ -51,25 +64,13 @@ if TYPE_CHECKING:
     from kiwi_core._model.services import Bucket as Bucket
     from kiwi_core._model.services import BucketBinding as BucketBinding
     from kiwi_core._model.services import BucketOffer as BucketOffer
-    from kiwi_core._model.services import Ingress as Ingress
-    from kiwi_core._model.services import IngressBinding as IngressBinding
-    from kiwi_core._model.services import IngressOffer as IngressOffer
-    from kiwi_core._model.services import LlmBinding as LlmBinding
-    from kiwi_core._model.services import LlmGateway as LlmGateway
-    from kiwi_core._model.services import LlmOffer as LlmOffer
     from kiwi_core._model.services import Oidc as Oidc
     from kiwi_core._model.services import OidcBinding as OidcBinding
     from kiwi_core._model.services import OidcOffer as OidcOffer
-    from kiwi_core._model.services import Postgres as Postgres
-    from kiwi_core._model.services import PostgresBinding as PostgresBinding
-    from kiwi_core._model.services import PostgresOffer as PostgresOffer
     from kiwi_core._model.services import Redis as Redis
     from kiwi_core._model.services import RedisBinding as RedisBinding
     from kiwi_core._model.services import RedisOffer as RedisOffer
-    from kiwi_core._model.services import SearchBinding as SearchBinding
-    from kiwi_core._model.services import SearchGateway as SearchGateway
-    from kiwi_core._model.services import SearchOffer as SearchOffer
-    from kiwi_core._model.services import SharedOffer as SharedOffer
+    from kiwi_core._model.services import ServerOffer as ServerOffer
     from kiwi_core._model.services import Smtp as Smtp
     from kiwi_core._model.services import SmtpBinding as SmtpBinding
     from kiwi_core._model.services import SmtpOffer as SmtpOffer
@@ -78,27 +79,25 @@ if TYPE_CHECKING:
     from kiwi_core._model.tenant import Dns as Dns
     from kiwi_core._model.tenant import Tenant as Tenant
 
-_SERVICES: Final = (
-    "Bucket BucketBinding BucketOffer Ingress IngressBinding IngressOffer LlmBinding LlmGateway LlmOffer Oidc "
-    "OidcBinding OidcOffer Postgres PostgresBinding PostgresOffer Redis RedisBinding RedisOffer SearchBinding "
-    "SearchGateway SearchOffer SharedOffer Smtp SmtpBinding SmtpOffer"
-)
 _HOMES: Final = {
     name: module
     for module, names in {
         "bound": "Bound",
         "component": "Component Declaration Release Wiring",
+        "databases": "Mariadb MariadbBinding MariadbOffer Postgres PostgresBinding PostgresOffer",
         "existing": "ExistingServices",
+        "gateways": "Ingress IngressBinding IngressOffer LlmBinding LlmGateway LlmOffer SearchBinding SearchGateway "
+        "SearchOffer SharedOffer",
         "hooks": "Hook Job",
         "lane": "Lane Stage Tier",
         "late": "Credential Image Late Pin Text Value text url",
         "ldap": "Ldap LdapBinding LdapOffer",
-        "mariadb": "Mariadb MariadbBinding MariadbOffer",
         "network": "Egress Workload",
         "schema": "AlembicSchema Schema",
         "secrets": "PlainValue Secret SecretKey checksum",
         "service": "Asked Endpoint Home Offer Use",
-        "services": _SERVICES,
+        "services": "Bucket BucketBinding BucketOffer Oidc OidcBinding OidcOffer Redis RedisBinding RedisOffer ServerOffer "
+        "Smtp SmtpBinding SmtpOffer",
         "tenant": "ApiServer Cluster Dns Tenant",
     }.items()
     for name in names.split()
@@ -159,6 +158,7 @@ __all__ = [
     "SearchOffer",
     "Secret",
     "SecretKey",
+    "ServerOffer",
     "SharedOffer",
     "Smtp",
     "SmtpBinding",

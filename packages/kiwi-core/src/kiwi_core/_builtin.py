@@ -25,18 +25,18 @@ def kiwistack_components() -> Sequence[type[Component]]:
 @hookimpl
 def kiwistack_services() -> Sequence[type[Offer]]:
     """Ship the core's kinds of services."""
-    from kiwi_core._model import ldap, mariadb, services
+    from kiwi_core._model import databases, gateways, ldap, services
 
     return [
         services.BucketOffer,
-        services.IngressOffer,
+        gateways.IngressOffer,
         ldap.LdapOffer,
-        services.LlmOffer,
-        mariadb.MariadbOffer,
+        gateways.LlmOffer,
+        databases.MariadbOffer,
         services.OidcOffer,
-        services.PostgresOffer,
+        databases.PostgresOffer,
         services.RedisOffer,
-        services.SearchOffer,
+        gateways.SearchOffer,
         services.SmtpOffer,
     ]
 

@@ -62,7 +62,7 @@ _GROUP: Final = "kiwistack.components"
 _CORE: Final = "kiwi-core"
 _MISTAKE: Final = "this is a mistake in the package that ships it"
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _hookspec = pluggy.HookspecMarker(_PROJECT)
 hookimpl = pluggy.HookimplMarker(_PROJECT)
@@ -304,7 +304,7 @@ class Plugins:
             for item in items:
                 yield source, item
 
-    def _classes(self, hook: str, base: type[T], only: ModuleType | None = None) -> Iterator[tuple[str, type[T]]]:
+    def _classes(self, hook: str, base: type[_T], only: ModuleType | None = None) -> Iterator[tuple[str, type[_T]]]:
         """Yield the classes that plugins return from a hook; each has a kind."""
         for source, item in self._shipped(hook, only):
             if not _is_kind_of(item, base):
@@ -326,7 +326,7 @@ def _refuse_unknown_hooks(callers: Iterable[pluggy.HookCaller], source: str) -> 
             raise PluginError(Problem(f"{source} implements {caller.name!r}, which is no hook", hint=hint))
 
 
-def _is_kind_of(item: object, base: type[T]) -> TypeGuard[type[T]]:
+def _is_kind_of(item: object, base: type[_T]) -> TypeGuard[type[_T]]:
     return isinstance(item, type) and issubclass(item, base) and isinstance(getattr(item, "kind", None), str)
 
 
@@ -354,8 +354,10 @@ def _source(entry: EntryPoint) -> tuple[str, str]:
     """Return distribution and version of an entry point."""
     if entry.dist is None:
         return "an unknown distribution", "?"
-    # A package whose metadata is damaged has neither.
-    return entry.dist.name or "an unknown distribution", entry.dist.version or "?"
+    # A package whose metadata is damaged has neither, and asking for what is not there warns.
+    metadata = entry.dist.metadata
+    said = {key: metadata[key] for key in ("Name", "Version") if key in metadata}
+    return said.get("Name", "an unknown distribution"), said.get("Version", "?")
 
 
 def _core_version() -> str:

@@ -24,11 +24,11 @@ from kiwi_core._model.capture import ChartCapture, ClusterObject, HardCodedImage
 from kiwi_core._model.capture import Workload as CapturedWorkload
 from kiwi_core._model.capture_json import dump_chart, dump_schema, load_chart, load_schema
 from kiwi_core._model.component import Component
+from kiwi_core._model.gateways import IngressOffer, LlmOffer, SearchOffer
 from kiwi_core._model.lane import Lane, Tier
 from kiwi_core._model.late import Value
 from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
 from kiwi_core._model.service import Offer
-from kiwi_core._model.services import IngressOffer, LlmOffer, SearchOffer
 from kiwi_core._model.tenant import Cluster, Tenant
 from kiwi_core._spec.convert import Converter
 from kiwi_core.plugins import Plugins
@@ -161,15 +161,17 @@ class ComponentKit:
         component: the component, with the settings that are to be tried.
         served_by: components that serve what it uses.
         images: references of images by pin, where a schema contract looks at them.
+        cluster: where it runs; one that shares every kind of gateway by default.
     """
 
     component: ClassVar[Component]
     served_by: ClassVar[Sequence[Component]] = ()
     images: ClassVar[Mapping[str, str]] = {}
+    cluster: ClassVar[Cluster] = CLUSTER
 
     def trial(self, lane: Lane = Lane.DEV) -> Trial:
         """Return the component, composed."""
-        return trial(self.component, *self.served_by, lane=lane, images=self.images)
+        return trial(self.component, *self.served_by, lane=lane, cluster=self.cluster, images=self.images)
 
     def test_it_is_found_through_its_entry_point(self) -> None:
         """A spec in data names it by its kind."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from kiwi_core._compose.stack import StackRelease
 from kiwi_core._compose.values import get, merge
 from kiwi_core._model.capture import UNSAID, ChartCapture, Subchart
-from kiwi_core._model.late import Late, Path, Pin, Value, late_leaves, leaves
+from kiwi_core._model.late import Path, Pin, Value, late_leaves, leaves
 from kiwi_core.errors import Where
 
 __all__ = [
@@ -43,7 +43,7 @@ def _truthy(path: str, tree: Mapping[str, Value]) -> bool:
         value = get(tree, tuple(path.split(".")))
     except KeyError:
         return False
-    return isinstance(value, Late) or bool(value)
+    return bool(value)
 
 
 def active_subcharts(capture: ChartCapture, tree: Mapping[str, Value]) -> Iterator[Subchart]:
@@ -91,8 +91,8 @@ def image_pins(release: StackRelease) -> set[str]:
 def place(release: StackRelease, path: Path) -> Where | None:
     """Return the file and line that set a value; None for what no file says."""
     for layer in reversed(release.layers):
-        if layer.file and (line := layer.line(path)) is not None:
-            return Where(layer.file, line)
+        if (line := layer.line(path)) is not None:
+            return Where(layer.file or layer.origin, line)
     return None
 
 

@@ -103,13 +103,12 @@ def _values(release: StackRelease, stack: Stack) -> Iterator[Result]:
 
 
 def _owners(release: StackRelease, path: Path, stack: Stack) -> Iterator[str]:
-    """Yield the components that a value belongs to: in the foundation, those whose Secret it is, or all."""
+    """Yield the component that a value belongs to: in the foundation, the one whose Secret it is."""
     if release.role != "foundation":
         yield release.component
-    else:
-        for name, part in stack.parts.items():
-            if path[:1] != ("secrets",) or any(secret.name in path[1:2] for secret in part.wiring.secrets):
-                yield name
+    for name, part in stack.parts.items() if release.role == "foundation" else ():
+        if any(path[:2] == ("secrets", secret.name) for secret in part.wiring.secrets):
+            yield name
 
 
 def _text(leaf: Value) -> str:
@@ -122,7 +121,7 @@ def _lives_elsewhere(name: str, text: str, release: StackRelease, stack: Stack) 
     """Say whether a value is the namespace of something, and another one; the platform's policies are looked at apart."""
     if name == NAMESPACE_LABEL and release.role != "foundation":
         return text not in {stack.tenant.namespace, *_shared(release.component, stack)}
-    own = text == stack.tenant.namespace or ("{{" in text and "Release.Namespace" in text)
+    own = text == stack.tenant.namespace or ".Release.Namespace" in text
     return name in NAMESPACE_KEYS and not own
 
 

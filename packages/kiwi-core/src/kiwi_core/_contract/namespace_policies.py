@@ -79,7 +79,7 @@ def _reached(block: Mapping[str, Value], cluster: Cluster) -> Iterator[str]:
     closed = [ipaddress.ip_network(str(item)) for item in (excepted if isinstance(excepted, Sequence) else ())]
     for text in (*cluster.pod_cidrs, *cluster.service_cidrs):
         network = ipaddress.ip_network(text)
-        if network.version != cidr.version or not network.overlaps(cidr):
+        if not network.overlaps(cidr):
             continue
         if not any(network.subnet_of(other) for other in closed if other.version == network.version):  # type: ignore[arg-type]  # of one version
             yield text

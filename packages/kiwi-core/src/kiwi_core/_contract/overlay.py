@@ -64,7 +64,7 @@ def _wired(release: StackRelease, names: set[str]) -> Mapping[Path, str]:
     """Return what an overlay must leave alone, with the reason: the component's wiring, and every image."""
     wired: dict[Path, str] = {}
     for path, leaf in leaves(release.layers[0].values):
-        why = _why(path, leaf, names)
+        why = _why(leaf, names)
         if why == IMAGE:
             wired.update({(*path[:-1], key): IMAGE for key in IMAGE_KEYS})
         if why:
@@ -80,15 +80,14 @@ def _wired(release: StackRelease, names: set[str]) -> Mapping[Path, str]:
     return wired
 
 
-def _why(path: Path, leaf: Value, names: set[str]) -> str | None:
+def _why(leaf: Value, names: set[str]) -> str | None:
     if isinstance(leaf, Pin):
         return IMAGE
     if isinstance(leaf, Late):
         return "the wiring of a credential"
     if isinstance(leaf, str) and leaf in names:
         return f"the wiring of Secret {leaf!r}"
-    is_mark = isinstance(leaf, str) and CHECKSUM.fullmatch(leaf)
-    if is_mark or any(isinstance(step, str) and step.startswith("checksum/") for step in path):
+    if isinstance(leaf, str) and CHECKSUM.fullmatch(leaf):
         return "the checksum that restarts consumers"
     return None
 

@@ -88,9 +88,7 @@ def _apart(
     component: str, commit: Commit, after: Mapping[str, Document], moved: Mapping[str, set[str]]
 ) -> Iterator[Result]:
     for what, other in (FILES, FILES[::-1]):
-        if not moved[what] or moved[other]:
-            continue
-        if all(_says_so(commit.after[what], after[what], what, name) for name in moved[what]):
+        if moved[other] or all(_says_so(commit.after[what], after[what], what, name) for name in moved[what]):
             continue
         names = ", ".join(sorted(moved[what]))
         yield finding(

@@ -13,9 +13,9 @@ from kiwi_core._contract.pin_history import check_history
 from kiwi_core._contract.pin_places import check_places
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven, unproven
 from kiwi_core._model.capture import CapturedImage, ChartCapture
-from kiwi_core._model.late import Late, Path, Pin, Value, parts_of
+from kiwi_core._model.late import Path, Pin, Value, parts_of
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "TESTS", "unpinned_images"]
 
 LETTER = "c"
 
@@ -62,31 +62,40 @@ def _images_of_chart(release: StackRelease) -> Iterator[Result]:
 def _chosen(release: StackRelease, capture: ChartCapture) -> Iterator[Result]:
     subject = f"release {release.name}"
     tree = effective(release, capture)
-    active = {subchart.key: subchart for subchart in active_subcharts(capture, tree)}
-    switched_off = {subchart.key for subchart in capture.subcharts} - active.keys()
-    for image in capture.images:
-        steps = tuple(image.path.split(".")) if image.path else ()
-        if steps and steps[0] in switched_off:
-            continue
-        reason = release.declared.unpinned.get(image.path)
+    for path, fault, reason in unpinned_images(release, capture):
         if reason:
-            yield passed(LETTER, subject, f"image {image.path} is known to be unpinned: {reason}")
-        elif not _is_off(steps, tree) and (fault := _fault(image, steps, release.values)):
+            yield passed(LETTER, subject, f"image {path} is known to be unpinned: {reason}")
+        else:
             yield finding(
                 LETTER,
                 subject,
-                f"image {image.path or image.keys[0]} {fault}",
+                f"image {path} {fault}",
                 fix="set it from a pin in the component's overlay: bound.image('…')",
             )
     yield from _hard_coded(release, capture, tree)
-    for key, subchart in active.items():
+    for subchart in active_subcharts(capture, tree):
         if not subchart.captured:
             yield unproven(
                 LETTER,
                 subject,
-                f"its subchart {key!r} is on and was not captured: it may run images that nobody pinned",
+                f"its subchart {subchart.key!r} is on and was not captured: it may run images that nobody pinned",
                 fix=f"switch it off, or capture the chart with {subchart.name} in its charts/ folder",
             )
+
+
+def unpinned_images(release: StackRelease, capture: ChartCapture) -> Iterator[tuple[str, str, str]]:
+    """Yield the images that values choose and no pin does: path, what is wrong, and the reason why it may be."""
+    tree = effective(release, capture)
+    switched_off = {subchart.key for subchart in capture.subcharts}
+    switched_off -= {subchart.key for subchart in active_subcharts(capture, tree)}
+    for image in capture.images:
+        steps = tuple(image.path.split(".")) if image.path else ()
+        reason = release.declared.unpinned.get(image.path, "")
+        if (steps and steps[0] in switched_off) or (not reason and _is_off(steps, tree)):
+            continue
+        fault = _fault(image, steps, release.values)
+        if fault or reason:
+            yield image.path or image.keys[0], fault or "", reason
 
 
 def _is_off(steps: Path, tree: Mapping[str, Value]) -> bool:
@@ -106,11 +115,7 @@ def _fault(image: CapturedImage, steps: Path, values: Mapping[str, Value]) -> st
     for key in image.keys:
         with suppress(KeyError):
             found[key] = get(values, (*steps, key))
-    pins = {
-        key: {part for part in parts_of(value) if isinstance(part, Pin)}
-        for key, value in found.items()
-        if isinstance(value, Late)
-    }
+    pins = {key: {part for part in parts_of(value) if isinstance(part, Pin)} for key, value in found.items()}
     versions = {part for key in pins for part in pins[key] if part.part in {"tag", "reference"} and key not in NAMES}
     if not versions:
         return f"is left at upstream's default {image.repository or '?'}:{image.tag or '<chart default>'}"

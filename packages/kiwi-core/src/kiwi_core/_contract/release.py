@@ -62,13 +62,15 @@ def _bound(name: str, part: Part, stack: Stack) -> Iterator[Result]:
     """What a release was declared to need, or is bound to, is among its needs, whatever the edges say."""
     for declared in part.declaration.releases:
         release = stack.by_name.get(declared.name)
+        if release is None:
+            continue  # told as missing
         wanted = dict.fromkeys(declared.needs, f"component {name} says so")
         for use in declared.uses:
             binding = stack.bindings[name].get(use.key)
             if binding and binding.offer.release:
                 wanted[binding.offer.release] = f"it uses {use.key} of {binding.source}"
-        for need, because in wanted.items() if release else ():
-            if release and need not in release.needs:
+        for need, because in wanted.items():
+            if need not in release.needs:
                 yield finding(
                     LETTER,
                     f"release {declared.name}",

@@ -66,12 +66,16 @@ def pin_history(folder: Path, *, commits: int = COMMITS) -> tuple[Sequence[Commi
     except FileNotFoundError:
         return None, "there is no git to ask for the history of the pins"
     except subprocess.CalledProcessError as error:
-        said: bytes = error.stderr
-        if NO_REPOSITORY in said:
-            return None, f"{folder} is in no git repository: nobody can say how the pins moved"
-        if b"promisor" in said or b"transport" in said:
-            return None, "this is a partial clone: git lacks the older versions of the pins (clone without --filter)"
-        return None, f"git cannot read {folder}: {said.decode(errors='replace').strip().partition(chr(10))[0]}"
+        return None, _why(folder, error.stderr)
+
+
+def _why(folder: Path, said: bytes) -> str:
+    """Say why git has no history, from what it said."""
+    if NO_REPOSITORY in said:
+        return f"{folder} is in no git repository: nobody can say how the pins moved"
+    if b"promisor" in said or b"transport" in said:
+        return "this is a partial clone: git lacks the older versions of the pins (clone without --filter)"
+    return f"git cannot read {folder}: {said.decode(errors='replace').strip().partition(chr(10))[0]}"
 
 
 @attrs.frozen(kw_only=True)

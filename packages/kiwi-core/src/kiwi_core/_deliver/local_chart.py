@@ -12,7 +12,7 @@ from kiwi_core.errors import InputError, Problem, Where
 __all__ = ["read_chart"]
 
 # The line of a chart's own version; a dependency's is indented.
-VERSION: Final = re.compile(rb"^version:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+VERSION: Final = re.compile(rb"^version:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 def read_chart(folder: Path) -> ChartFiles:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kiwi_core._deliver.disk import replace_files
@@ -11,12 +11,25 @@ from kiwi_core._spec.convert import Converter
 from kiwi_core._spec.repo import shown
 from kiwi_core._spec.template import pin_file, read_pins
 from kiwi_core._spec.yamlfile import edit_yaml
-from kiwi_core.errors import PinError, Problem, Where
+from kiwi_core.errors import PinError, Problem, Where, raise_all
 
-__all__ = ["bump_pins"]
+__all__ = ["bump_pins", "edit_pins"]
 
 
 def bump_pins(template: Path, lane: Lane, *, charts: Mapping[str, str], images: Mapping[str, str]) -> Iterator[str]:
+    """Set versions of charts and tags of images in both files, or in none; see ``edit_pins``.
+
+    Yields:
+        What changed, a line for each pin.
+    """
+    files, lines = edit_pins(template, lane, charts=charts, images=images)
+    replace_files(files)
+    yield from lines
+
+
+def edit_pins(
+    template: Path, lane: Lane, *, charts: Mapping[str, str], images: Mapping[str, str]
+) -> tuple[Mapping[Path, bytes], Sequence[str]]:
     """Set versions of charts and tags of images; comments and everything else stay as they are.
 
     Args:
@@ -25,11 +38,11 @@ def bump_pins(template: Path, lane: Lane, *, charts: Mapping[str, str], images: 
         charts: name to ``VERSION`` or ``VERSION@sha256:…``.
         images: name to ``TAG`` or ``TAG@sha256:…``.
 
-    Yields:
-        What changed, a line for each pin.
+    Returns:
+        The new content of the files that change, not yet written, and what changes, a line for each pin.
 
     Raises:
-        PinError: a name is no pin, or a value is no version, tag or digest; then no file has changed.
+        PinError: a name is no pin, or a value is no version, tag or digest.
     """
     old = read_pins(template, lane, Converter())
     changes: dict[str, dict[tuple[str, ...], str]] = {"charts": {}, "images": {}}
@@ -61,16 +74,17 @@ def bump_pins(template: Path, lane: Lane, *, charts: Mapping[str, str], images: 
         changes["images"]["images", name, "tag"] = value
         lines.append(f"image {name}: {image.tag if image else '?'} → {value}")
     files: dict[Path, bytes] = {}
+    problems: list[Problem] = []
     for what, edits in changes.items():
         path = pin_file(template, lane, what)
         if edits:
-            text = edit_yaml(path.read_bytes().decode(), edits, file=shown(path), error=PinError, may_add=("digest",))
+            text = path.read_bytes().decode()
+            try:
+                text = edit_yaml(text, edits, file=shown(path), error=PinError, may_add=("digest",))
+            except PinError as error:
+                problems += error.problems
             files[path] = text.encode()
-    _check(template, lane, files)
-    replace_files(files)
-    yield from lines
-
-
-def _check(template: Path, lane: Lane, files: Mapping[Path, bytes]) -> None:
-    """Read the edited files as a build would, before they replace the old ones."""
+    raise_all(PinError, problems)
+    # As a build would read it, before it stands there.
     read_pins(template, lane, Converter(), instead=files)
+    return files, lines

@@ -6,6 +6,7 @@ derive. helmfile's documentation, "Configuration", has the keys.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 
 from kiwi_core._compose import values
@@ -116,14 +117,18 @@ def _location(name: str) -> str:
 
 
 def _repository(address: str) -> str:
-    """Return a name for a classic Helm repository: its address as helmfile's repository names may be spelt."""
-    return "".join(letter if letter.isalnum() else "-" for letter in address.partition("://")[2])
+    """Return a name for a classic Helm repository: its address as helmfile's repository names may be spelt.
+
+    Its digest tells apart addresses that are spelt alike then.
+    """
+    spelt = "".join(letter if letter.isalnum() else "-" for letter in address.partition("://")[2])
+    return f"{spelt}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
 
 
 def _chart_pin(pin: ChartPin) -> Mapping[str, Value]:
     found: dict[str, Value] = {
-        "registry": pin.registry,
-        "repository": pin.repository,
+        "registry": pin.registry.strip("/"),
+        "repository": pin.repository.strip("/"),
         "name": pin.name,
         "version": pin.version,
     }

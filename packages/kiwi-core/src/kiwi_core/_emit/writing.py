@@ -53,13 +53,9 @@ def _pipeline(value: Late) -> str:
         case Pin():
             return _pin(value)
         case Credential():
-            return " | ".join(
-                (
-                    f'derivePassword {value.generation} "{value.template}" (requiredEnv "MASTER_PASSWORD")'
-                    f" {go_string(value.scope)} {go_string(value.purpose)}",
-                    *map(_step, value.encoding),
-                )
-            )
+            names = f"{go_string(value.scope)} {go_string(value.purpose)}"
+            derived = f'derivePassword {value.generation} "{value.template}" (requiredEnv "MASTER_PASSWORD") {names}'
+            return " | ".join((derived, *map(_step, value.encoding)))
         case Quoted():
             # urlquery writes a blank as "+", which is a plus in the user part of a URL.
             return f'{_pipeline(value.value)} | urlquery | replace "+" "%20"'

@@ -8,8 +8,9 @@ import attrs
 
 from kiwi_core._model.bound import Bound
 from kiwi_core._model.component import Component, Declaration, Wiring
+from kiwi_core._model.databases import PostgresOffer
 from kiwi_core._model.service import Offer
-from kiwi_core._model.services import BucketOffer, OidcOffer, PostgresOffer, RedisOffer, SmtpOffer
+from kiwi_core._model.services import BucketOffer, OidcOffer, RedisOffer, SmtpOffer
 
 __all__ = ["ExistingServices"]
 

@@ -1,7 +1,7 @@
 """Uses and offers: what a release calls, what a component provides, and what binding the two gives.
 
 A use is identified by its kind and name, never by its settings. An offer is data with a pure ``bind``. A new kind of
-service is a subclass of each; ``kiwi_core._model.services`` holds those that ship with the core.
+service is a subclass of each; those that ship with the core stand in ``services``, ``databases``, ``ldap`` and ``gateways``.
 """
 
 from __future__ import annotations

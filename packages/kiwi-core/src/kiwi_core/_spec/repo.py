@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,22 @@ class Folder:
     path: str
 
 
+def _mirrors(_instance: object, attribute: attrs.Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
+    if not value:
+        return
+    import re
+
+    from kiwi_core._model.pins import HOST
+
+    mirror = re.compile(rf"(?:{HOST.pattern}|\[::1\](?::[0-9]{{1,5}})?)(?:/[a-z0-9][a-z0-9._/-]*)?")
+    for registry, place in value.items():
+        if not HOST.fullmatch(registry) or not mirror.fullmatch(place):
+            raise ValueError(
+                f"{attribute.name} {registry!r} = {place!r} is no registry and HOST[:PORT][/PREFIX], such as"
+                " 'docker.io' = 'mirror.example:5000/hub'"
+            )
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """What a ``kiwi.toml`` says.
@@ -34,12 +51,14 @@ class Settings:
         template: the folder with ``environments/<lane>/charts.yaml`` and ``images.yaml``.
         cluster: the folder of the cluster that the customer runs on; a cluster's own repository has none.
         strict: lanes in which what is unproven counts as a finding.
+        mirrors: registry to the ``host[:port][/prefix]`` that is asked about its images and charts.
     """
 
     lane: Lane = Lane.DEV
     template: Folder
     cluster: Folder | None = None
     strict: tuple[Lane, ...] = ()
+    mirrors: Mapping[str, str] = attrs.field(factory=dict[str, str], validator=_mirrors)
 
 
 @attrs.frozen(kw_only=True)

@@ -83,13 +83,64 @@ def _explain(commands: Commands) -> None:
 
 
 def _pins(commands: Commands) -> None:
-    group = commands.add_parser("pins", help="set pins").add_subparsers(required=True, metavar="COMMAND")
-    bump = _add(group, "bump", "set pins in charts.yaml and images.yaml, comments kept", "_pins:bump")
-    _repository(bump)
-    for what, example in (("chart", "NAME=VERSION[@DIGEST]"), ("image", "NAME=TAG[@DIGEST]")):
-        bump.add_argument(
-            f"--{what}", action="append", default=[], metavar=example, dest=f"{what}s", help=f"a {what} pin"
-        )
+    group = commands.add_parser("pins", help="list, set, lock and renew pins").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    show = _add(group, "show", "list the images and charts that a tenant runs, and their pins", "_pins:show")
+    bump = _add(group, "bump", "set pins in charts.yaml and images.yaml, comments kept, in one commit", "_pins:bump")
+    lock = _add(group, "lock", "ask the registries for digests and pin by them, in one commit", "_pins:lock")
+    outdated = _add(group, "outdated", "ask the registries for newer versions", "_pins:outdated")
+    for parser in (show, bump, lock, outdated):
+        _repository(parser)
+    for parser, form in ((bump, "=VERSION[@DIGEST]"), (lock, "")):
+        for what in ("chart", "image"):
+            parser.add_argument(
+                f"--{what}",
+                action="append",
+                default=[],
+                metavar=f"NAME{form}",
+                dest=f"{what}s",
+                help=f"a {what} pin; may be given again",
+            )
+        parser.add_argument("--no-commit", action="store_true", help="leave the edited files to you")
+    bump.add_argument(
+        "--check-registry", action="store_true", help="ask the registries whether they have these versions"
+    )
+    lock.add_argument(
+        "--all",
+        action="store_true",
+        dest="everything",
+        help="compare those that have a digest with the registries, too",
+    )
+    lock.add_argument("--repin", action="store_true", help="take the registry's digest where another one is pinned")
+    for parser in (bump, lock, outdated):
+        _registries(parser)
+    for parser in (show, outdated):
+        _json(parser)
+
+
+def _registries(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mirror",
+        action="append",
+        default=[],
+        dest="mirrors",
+        metavar="REGISTRY=HOST[/PREFIX]",
+        help="ask a mirror; also [mirrors] in kiwi.toml",
+    )
+    parser.add_argument(
+        "--insecure", action="append", default=[], metavar="HOST[:PORT]", help="ask a host over plain HTTP"
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=20.0, metavar="SECONDS", help="for one request (default: %(default)s)"
+    )
+
+
+def _seconds(word: str) -> float:
+    seconds = float(word)
+    if not 0 < seconds <= 3600:  # noqa: PLR2004 -- an hour; infinity and NaN are none
+        raise ValueError
+    return seconds
 
 
 def _component(commands: Commands) -> None:

@@ -74,7 +74,8 @@ def minimums(session: nox.Session, package: str) -> None:
     own = _own(package)
     direct = {requirement.name for name in own for requirement in _dependencies(name)}
     pins = [line.removesuffix("\\") for line in Path(LOCK).read_text(encoding="utf-8").splitlines() if "==" in line]
-    others = Path(session.create_tmp(), "others.txt")
+    # Not session.create_tmp(): it would put the tests' temporary files into this repository, too.
+    others = Path(session.cache_dir, f"others-{package}.txt")
     others.write_text("\n".join(pin for pin in pins if Requirement(pin).name not in direct), encoding="utf-8")
     manifests = [argument for name in own for argument in ("-r", str(PACKAGES[name] / "pyproject.toml"))]
     oldest = ("--resolution", "lowest-direct", "--no-sources", *manifests)
@@ -189,7 +190,7 @@ def _oldest_core(session: nox.Session, component: str) -> Path:
         session.log(f"no released {CORE} is {allowed}: the tree stands in for it")
         return PACKAGES[CORE]
     tag = min(released, key=lambda tag: Version(tag.removeprefix(prefix)))
-    folder = Path(session.create_tmp(), tag)
+    folder = Path(session.cache_dir, tag)
     archive = f"{folder}.tar"
     session.run("git", "archive", "--output", archive, tag, str(PACKAGES[CORE]), external=True)
     with tarfile.open(archive) as tar:

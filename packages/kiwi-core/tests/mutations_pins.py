@@ -44,6 +44,7 @@ ROWS: Sequence[Row] = (
     row("c", "tag-without-a-capture", both(uncaptured("app"), config("v1", "tag")), "config.tag"),
     row("c", "tag-by-the-customer", overlay("app", {"image": {"tag": "v9"}}), "overlays/app.yaml:7", "image.tag"),
     row("c", "tag-by-the-lane", overlay("app", {"image": {"tag": "v9"}}, "lane dev"), "overlays/app.yaml:7"),
+    row("c", "tag-of-an-image-by-its-name", config({"tag": "v1"}, "sandboxImage"), "config.sandboxImage.tag"),
     row("c", "digest-literal", values("app", {"image": {"digest": DIGEST}}), "image.digest"),
     row(
         "c",

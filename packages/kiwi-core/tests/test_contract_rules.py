@@ -218,7 +218,12 @@ PINS: dict[str, Change] = {
     ),
     "image-of-a-test": capture("db", hard_coded=(HardCodedImage(image="x", file="t", line=1, hook="test-success"),)),
     "tag-of-something-else": config("kube.*", "tag"),
-    "version-of-something-else": config("1.3", "version"),
+    "version-of-something-else": config("1.3.0", "version"),
+    "version-of-something-else-for-all": values("app", {"global": {"version": "2", "minimum": "1.2.3"}}),
+    "tag-left-out": values("app", {"sidecar": {"image": {"tag": None}}}),
+    "setting-of-a-container": values(
+        "app", {"extraContainers": [{"name": "x", "image": Pin("web", "reference"), "imageKey": "abc"}]}
+    ),
     "version-of-a-protocol": config("TLSv1.3", "sslVersion"),
     "picture": config("logo.png", "image"),
     "picture-by-its-address": config("https://acme.example/logo.png", "imageUrl"),
@@ -239,6 +244,7 @@ OVERLAY = {
     "value-beside-a-secret": both(
         capture("app", open=(*APP_CHART.open, "auth")), overlay("app", {"auth": {"database": {"user": "x"}}})
     ),
+    "namespace-left-empty": overlay("app", {"namespaceOverride": ""}),
     "null-over-a-default": overlay("app", {"ingress": None}),
     "list-replaced": overlay("app", {"extraManifests": []}),
     "part-switched-off": overlay("app", {"web": {"enabled": False}}),
@@ -298,6 +304,8 @@ CREDENTIALS = {
             "key",
         )
     },
+    "switch-for-a-secret": config({"existingSecret": True}, "auth"),
+    "names-of-secrets": config(["app-db"], "secrets"),
     "secret-of-an-ingress": values("app", {"ingress": {"tls": [{"hosts": ["x"], "secretName": "app-tls"}]}}),
     "secret-of-a-certificate": manifest("Certificate", spec=CERTIFICATE),
     "pull-secret": config([{"name": "registry"}], "imagePullSecrets"),

@@ -155,3 +155,10 @@ def test_what_json_can_carry_is_fine(tree: Value) -> None:
 def test_late_values_and_tuples_are_fine() -> None:
     late = Credential("a", "b")
     assert not list(check_values({"k": (late, Text(("ü", late)), {"x": ()})}, file="x"))
+
+
+def test_a_key_that_no_reader_takes_is_found() -> None:
+    assert [problem.message for problem in check_values({"ä" * 200: 1}, file="a file")] == [
+        f"the key {'ä' * 40!r}… has 200 characters: no reader of YAML takes one so long"
+    ]
+    assert list(check_values({"a" * 900: 1}, file="a file")) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -16,6 +17,9 @@ __all__ = ["CUSTOMER", "Layer", "check_values", "get", "merge", "origins"]
 MAX_SAFE_INTEGER: Final = 2**53
 """Helm reads numbers as 64-bit floats: beyond this, integers lose digits."""
 
+
+MAX_KEY: Final = 1000
+"""The length of a key in quotes, escapes included; beyond 1,024 it is no simple key (YAML 1.2, section 7.4.2)."""
 
 CUSTOMER: Final = "the customer"
 """The origin of the layer that is applied last and wins."""
@@ -135,5 +139,8 @@ def check_values(values: Value, *, file: str, path: Path = ()) -> Iterator[Probl
 def _check_key(key: object, file: str, path: Path) -> Iterator[Problem]:
     if isinstance(key, str):
         yield from check_values(key, file=file, path=(*path, key))
+        if len(json.dumps(key)) > MAX_KEY:
+            message = f"the key {key[:40]!r}… has {len(key)} characters: no reader of YAML takes one so long"
+            yield Problem(message, Where(file, None, path), "make it shorter, or make a list of it")
     else:
         yield Problem(f"the key {key!r} is of type {type(key).__name__}, expected a text", Where(file, None, path))

@@ -126,13 +126,12 @@ def _lives_elsewhere(name: str, text: str, release: StackRelease, stack: Stack) 
 
 
 def _addresses(text: str, cluster: Cluster) -> Iterator[str]:
-    networks = [ipaddress.ip_network(cidr) for cidr in (*cluster.pod_cidrs, *cluster.service_cidrs)]
     for match in ADDRESS.finditer(text):
         try:
             address = ipaddress.ip_address(match[0])
         except ValueError:
             continue
-        if any(address in network for network in networks):
+        if any(address in ipaddress.ip_network(cidr) for cidr in (*cluster.pod_cidrs, *cluster.service_cidrs)):
             yield match[0]
 
 

@@ -108,8 +108,8 @@ def _protected(release: StackRelease, layer: Layer, wired: Mapping[Path, str]) -
         # An empty map is merged into a map that is there, and changes nothing.
         joins = isinstance(leaf, Mapping)
         hits = [(at, why) for at, why in wired.items() if _leads(at, path) or (leads(path, at) and not joins)]
-        if not hits and path[-1] in NAMESPACE_KEYS and leaf:
-            hits = [(path, "the namespace")]
+        if path[-1] in NAMESPACE_KEYS and leaf:
+            hits.append((path, "the namespace"))
         if hits:
             at, why = hits[0]
             yield finding(

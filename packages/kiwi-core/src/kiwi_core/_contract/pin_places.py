@@ -20,10 +20,10 @@ LETTER = "c"
 # What stands for a late part in a text: nothing that a reference could hold.
 HOLE: Final = "\0"
 
-# Image references (distribution/reference). One with a tag or digest, as a value of its own …
+# Image references (distribution/reference). One with or without a tag, as a value of its own …
 REFERENCE: Final = re.compile(
     r"(?:[a-zA-Z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
-    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
+    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
 )
 # … one that its registry, and a tag with a digit, tell for an image whatever it is called …
 FROM_REGISTRY: Final = re.compile(
@@ -36,7 +36,7 @@ WITHIN: Final = re.compile(
     rf"|{HOLE}:[\w.-]+"
 )
 TAG_KEYS: Final = frozenset({"tag", "digest"})
-IMAGE_TAG: Final = re.compile(r"(?i).+image_?(?:tag|version|digest)|image_?(?:tag|version|digest)")
+IMAGE_TAG: Final = re.compile(r"(?i).*image_?(?:tag|version|digest)")
 VERSION: Final = re.compile(r"latest|v?\d+\.\d+\.\d+.*")
 
 
@@ -71,7 +71,7 @@ def _is_image(path: Path, name: str, text: str, values: Mapping[str, Value]) -> 
         return False
     # A container without a tag takes the newest image.
     is_container = path[-1:] == ("image",) and "name" in _beside(path, values)
-    return bool(found["tag"] or found["digest"]) or is_container
+    return bool(found["tag"]) or is_container
 
 
 def _is_tag(path: Path, name: str, text: str, tree: Mapping[str, Value], release: StackRelease) -> bool:

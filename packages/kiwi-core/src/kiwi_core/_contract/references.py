@@ -21,7 +21,7 @@ LETTER = "e"
 
 REFERENCES: Final = frozenset({"existingSecret", "existingSecretName", "secretName"})
 # How containers name a Secret (core/v1, EnvVarSource and EnvFromSource).
-SELECTORS: Final = frozenset({"secretKeyRef", "secretRef"})
+SELECTORS: Final = frozenset({("secretKeyRef", "name"), ("secretRef", "name")})
 
 
 def named_in(value: object) -> Iterator[Credential | SecretKey]:
@@ -87,7 +87,7 @@ def _names(release: StackRelease, stack: Stack) -> Iterator[Result]:
 
 def _refers(path: Path, values: Mapping[str, Value]) -> bool:
     """Say whether a path names a Secret that pods consume; one of a certificate is made by cert-manager."""
-    if path[-1] == "name" and path[-2:-1] and path[-2] in SELECTORS:
+    if path[-2:] in SELECTORS:
         return True
     if path[-1] not in REFERENCES or "tls" in path:
         return False

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from kiwi_core.errors import KiwiError
+
 if TYPE_CHECKING:
     from kiwi_core.plugins import Installed
 
@@ -46,22 +48,31 @@ def list_all(*, as_json: bool) -> int:
 
 def _row(item: Installed) -> Row:
     """Describe a component as it is by default; one whose settings have no defaults depends on them."""
-    uses, offers = ["depends on its settings"], ["depends on its settings"]
-    if item.component is None:
+    from kiwi_core._compose.asking import ask
+    from kiwi_core._model.component import Declaration
+
+    uses, offers, problem = ["depends on its settings"], ["depends on its settings"], item.problem
+    cls = item.component
+    if cls is None:
         uses, offers = [], []
-    elif all(field.default is not attrs.NOTHING for field in attrs.fields(item.component)):
-        declaration = item.component().declare()
-        wanted = {use.key for use in declaration.wants}
-        found = dict.fromkeys(use.key for release in declaration.releases for use in release.uses)
-        uses = [f"{key}{' (wanted)' if key in wanted else ''}" for key in found]
-        offers = [offer.kind for offer in declaration.offers]
+    elif all(field.default is not attrs.NOTHING for field in attrs.fields(cls)):
+        who = f"component {item.kind} ({item.distribution} {item.version})"
+        try:
+            declaration = ask(who, "declare()", lambda: cls().declare(), Declaration)
+        except KiwiError as error:
+            uses, offers, problem = [], [], error.problems[0]
+        else:
+            wanted = {use.key for use in declaration.wants}
+            found = dict.fromkeys(use.key for release in declaration.releases for use in release.uses)
+            uses = [f"{key}{' (wanted)' if key in wanted else ''}" for key in found]
+            offers = [offer.kind for offer in declaration.offers]
     return Row(
         kind=item.kind,
         distribution=item.distribution,
         version=item.version,
         uses=uses,
         offers=offers,
-        problem=str(item.problem) if item.problem else None,
+        problem=str(problem) if problem else None,
     )
 
 

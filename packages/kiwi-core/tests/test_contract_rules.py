@@ -54,9 +54,7 @@ from kiwi_core import (
 )
 from kiwi_core._compose.policies import NAMESPACE_LABEL
 from kiwi_core._compose.values import merge
-from kiwi_core._contract.objects import CLUSTER_KINDS
 from kiwi_core._contract.results import Outcome, finding, passed, proven, unproven
-from kiwi_core._deliver import template_objects
 from kiwi_core._model.capture import UNSAID, CapturedImage, ClusterObject, HardCodedImage, Subchart
 from kiwi_core._model.capture import Workload as Pods
 
@@ -449,7 +447,3 @@ def test_a_rule_that_found_something_passes_nothing_of_the_same() -> None:
     assert list(proven([wrong], good)) == [wrong]
     assert list(proven([wrong, good], good)) == [wrong, good]
     assert list(proven([good, open_], good)) == [good, open_]
-
-
-def test_what_a_capture_and_the_contract_take_for_cluster_scoped_is_the_same() -> None:
-    assert CLUSTER_KINDS == template_objects.CLUSTER_KINDS

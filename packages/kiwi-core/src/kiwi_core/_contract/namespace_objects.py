@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._contract.chart import active_subcharts, capture_command, effective, is_on, place
-from kiwi_core._contract.objects import CLUSTER_KINDS, objects_in
+from kiwi_core._contract.objects import objects_in
 from kiwi_core._contract.results import Result, finding, passed, proven, unproven
 from kiwi_core._model.capture import UNSAID, ChartCapture
+from kiwi_core._model.kubernetes import CLUSTER_KINDS
 from kiwi_core.errors import dotted
 
 __all__ = ["check_objects"]

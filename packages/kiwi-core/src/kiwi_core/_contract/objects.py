@@ -10,20 +10,7 @@ import attrs
 
 from kiwi_core._model.late import Late, Path, Value, leaves, skeleton
 
-__all__ = ["CLUSTER_KINDS", "Found", "objects_in"]
-
-# Kinds that have no namespace: those of Kubernetes (`kubectl api-resources --namespaced=false`, deprecated ones, too)
-# and of what platforms commonly add.
-CLUSTER_KINDS: Final = frozenset({
-    "APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterExternalSecret", "ClusterImageCatalog",
-    "ClusterIssuer", "ClusterPolicy", "ClusterRole", "ClusterRoleBinding", "ClusterSecretStore", "ClusterTrustBundle",
-    "CustomResourceDefinition", "DeviceClass", "FlowSchema", "GatewayClass", "IngressClass",
-    "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "Namespace", "Node",
-    "PersistentVolume", "PodSecurityPolicy", "PriorityClass", "PriorityLevelConfiguration", "ResourceSlice",
-    "RuntimeClass", "SecurityContextConstraints", "StorageClass", "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeAttributesClass",
-    "VolumeSnapshotClass", "VolumeSnapshotContent",
-})  # fmt: skip
+__all__ = ["Found", "objects_in"]
 
 DOCUMENT: Final = re.compile(r"(?m)^---")
 # Keys of a YAML document, with the column where each begins: an object's kind stands in that of its version.

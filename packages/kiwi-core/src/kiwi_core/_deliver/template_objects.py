@@ -11,21 +11,10 @@ import attrs
 from kiwi_core._deliver.template_reader import Piece, join_guards
 from kiwi_core._deliver.template_values import Constant, Path, Printed, Steps, Value, paths_in
 from kiwi_core._model.capture import ANY, UNSAID, ClusterObject, HardCodedImage, Workload
+from kiwi_core._model.kubernetes import CLUSTER_KINDS
 
-__all__ = ["CLUSTER_KINDS", "Document", "documents"]
+__all__ = ["Document", "documents"]
 
-# Kinds that have no namespace: those of Kubernetes (`kubectl api-resources --namespaced=false`, deprecated ones, too)
-# and of what platforms commonly add.
-CLUSTER_KINDS: Final = frozenset({
-    "APIService", "CSIDriver", "CSINode", "CertificateSigningRequest", "ClusterExternalSecret", "ClusterImageCatalog",
-    "ClusterIssuer", "ClusterPolicy", "ClusterRole", "ClusterRoleBinding", "ClusterSecretStore", "ClusterTrustBundle",
-    "CustomResourceDefinition", "DeviceClass", "FlowSchema", "GatewayClass", "IngressClass",
-    "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration", "Namespace", "Node",
-    "PersistentVolume", "PodSecurityPolicy", "PriorityClass", "PriorityLevelConfiguration", "ResourceSlice",
-    "RuntimeClass", "SecurityContextConstraints", "StorageClass", "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding", "ValidatingWebhookConfiguration", "VolumeAttributesClass",
-    "VolumeSnapshotClass", "VolumeSnapshotContent",
-})  # fmt: skip
 WORKLOAD_KINDS: Final = frozenset(
     {"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "ReplicationController", "StatefulSet"}
 )

@@ -273,6 +273,13 @@ ROWS: Sequence[Row] = (
     ),
     row(
         "e",
+        "key-like-none-that-a-secret-has",
+        config({"existingSecret": "app-db", "secretKeys": {"X": "zzz"}}, "auth"),
+        "secretKeys.X is 'zzz'",
+        "it holds: dsn, password, username",
+    ),
+    row(
+        "e",
         "key-that-a-lent-secret-lacks",
         values("app", {"auth": {"smtp": {"secretKeys": {"SMTP_PASS": "x"}}}}),
         "'mail-account'",

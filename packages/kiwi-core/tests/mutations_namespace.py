@@ -45,8 +45,10 @@ class Elsewhere(Offer):
 
     kind: ClassVar[str] = "llm"
 
+    namespace: str | None = "monitoring"
+
     def endpoint(self) -> Endpoint:
-        return Endpoint(ports=(80,), namespace="monitoring")
+        return Endpoint(ports=(80,), namespace=self.namespace)
 
     def bind(self, use: object, asked: object, home: object) -> object:
         return LlmOffer(namespace="kiwi-x").bind(use, asked, home)  # type: ignore[arg-type]
@@ -138,6 +140,13 @@ ROWS: Sequence[Row] = (
         "gateway-of-another-component-in-a-secret",
         secret("extra", {"x": "http://litellm.kiwi-llm-gateway.svc"}, "db"),
         "secrets.extra.x",
+        "kiwi-llm-gateway",
+    ),
+    row(
+        "b",
+        "gateway-of-another-component-in-values-like-its-secret",
+        values("db", {"secrets": {"app-llm": "http://litellm.kiwi-llm-gateway.svc"}}),
+        "release db",
         "kiwi-llm-gateway",
     ),
     row(
@@ -386,6 +395,13 @@ ROWS: Sequence[Row] = (
         "host-of-a-shared-service-of-no-kind",
         both(cluster(offers=(Elsewhere(),)), config("http://x.monitoring.svc")),
         "points into namespace 'monitoring'",
+    ),
+    row(
+        "b",
+        "shared-service-of-no-namespace",
+        cluster(offers=(Elsewhere(namespace=None),)),
+        "component app",
+        "llm/app is served in namespace None",
     ),
     row(
         "b",

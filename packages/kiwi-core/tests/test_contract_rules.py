@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import attrs
@@ -54,6 +55,7 @@ from kiwi_core import (
 )
 from kiwi_core._compose.policies import NAMESPACE_LABEL
 from kiwi_core._compose.values import merge
+from kiwi_core._contract.references import named_in
 from kiwi_core._contract.results import Outcome, finding, passed, proven, unproven
 from kiwi_core._model.capture import UNSAID, CapturedImage, ClusterObject, HardCodedImage, Subchart
 from kiwi_core._model.capture import Workload as Pods
@@ -303,6 +305,7 @@ CREDENTIALS = {
         )
     },
     "switch-for-a-secret": config({"existingSecret": True}, "auth"),
+    "key-left-empty": config({"existingSecret": "app-db", "secretKeys": {"X": ""}}, "auth"),
     "names-of-secrets": config(["app-db"], "secrets"),
     "secret-of-an-ingress": values("app", {"ingress": {"tls": [{"hosts": ["x"], "secretName": "app-tls"}]}}),
     "secret-of-a-certificate": manifest("Certificate", spec=CERTIFICATE),
@@ -415,6 +418,28 @@ def test_of_an_address_in_the_cluster_nobody_can_say_whose_it_is(address: str) -
     changed = config(f"http://{address}:80/")(Scene())
     assert any(said in text for text in changed.of(Outcome.UNPROVEN, "b"))
     assert changed.of(Outcome.FINDING) == []
+
+
+def test_a_chart_of_a_classic_repository_has_no_digest_to_ask_for() -> None:
+    change = both(scene(lane=Lane.DOGFOOD), chart("app", registry="https://charts.example", digest=None))
+    assert change(Scene()).of(Outcome.UNPROVEN, "c") == []
+
+
+@attrs.frozen(kw_only=True)
+class Deep:
+    """A binding of a kind of one's own, which holds credentials at any depth."""
+
+    users: Mapping[str, Credential]
+    keys: tuple[SecretKey, ...]
+    dsn: Value
+    host: str = "db"
+
+
+def test_credentials_are_found_in_bindings_of_any_class() -> None:
+    one, two, three = (Credential("db", name) for name in ("one", "two", "three"))
+    lent = SecretKey("account", "password")
+    inner = Deep(users={"a": one}, keys=(lent,), dsn=text("x{p}{n}", p=url(two), n=Pin("app", "name")))
+    assert [*named_in([inner, {"b": three}])] == [one, lent, two, three]
 
 
 def test_the_command_that_captures_a_chart_names_it() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
 
+from kiwi_core._compose.bind import Binding
 from kiwi_core._compose.policies import NAMESPACE_LABEL
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._contract.chart import named_leaves, place
@@ -17,7 +18,7 @@ from kiwi_core._contract.namespace_objects import check_objects
 from kiwi_core._contract.namespace_policies import check_policies
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, unproven
 from kiwi_core._model.late import Late, Path, Value, skeleton
-from kiwi_core._model.tenant import Cluster
+from kiwi_core._model.tenant import Cluster, Tenant
 from kiwi_core.errors import dotted
 
 __all__ = ["RULES"]
@@ -38,6 +39,7 @@ ADDRESS: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w/]|\.\d)")
 def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001 -- the interface
     """Look for hosts, namespaces, Secrets, cluster-scoped objects and gateway credentials that leave the namespace."""
     home = stack.tenant.namespace
+    shared = {name: _shared(bound.values()) for name, bound in stack.bindings.items()}
     for release in stack.releases:
         if release.namespace != home:
             yield finding(
@@ -46,83 +48,66 @@ def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001
                 f"it goes to namespace {release.namespace!r}",
                 fix=f"everything that the customer owns is in {home}",
             )
-        yield from _values(release, stack)
+        yield from _values(release, stack, shared)
         yield from check_objects(release, stack)
     yield from _offers(stack)
-    yield from check_policies(stack, {space for component in stack.parts for space in _shared(component, stack)})
+    yield from check_policies(stack, {space for spaces in shared.values() for space in spaces})
 
 
-def _shared(component: str, stack: Stack) -> set[str]:
-    """Return the namespaces of the shared services that a component is bound to."""
-    endpoints = (binding.offer.endpoint() for binding in stack.bindings.get(component, {}).values() if binding)
+def _shared(bindings: Iterable[Binding | None]) -> set[str]:
+    """Return the namespaces of the shared services among what a component is bound to."""
+    endpoints = (binding.offer.endpoint() for binding in bindings if binding)
     spaces = {endpoint.namespace for endpoint in endpoints if endpoint and endpoint.namespace}
     return {space for space in spaces if space.startswith(SHARED)}
 
 
-def _values(release: StackRelease, stack: Stack) -> Iterator[Result]:
-    subject, home = f"release {release.name}", stack.tenant.namespace
-    # The customer's domain may end as no public one does.
-    names = {home, stack.tenant.domain.rpartition(".")[2]}
+def _values(release: StackRelease, stack: Stack, shared: Mapping[str, set[str]]) -> Iterator[Result]:
+    subject, platform = f"release {release.name}", release.role == "foundation"
+    # The Secrets of all components stand in the foundation: each may name what its own component is bound to.
+    owners: dict[Path, str] = {
+        ("secrets", secret.name): name
+        for name, part in stack.parts.items()
+        for secret in part.wiring.secrets
+        if platform
+    }
     for path, name, leaf in named_leaves(release.values):
-        reachable = {space for component in _owners(release, path, stack) for space in _shared(component, stack)}
-        text, where = _text(leaf), place(release, path)
-        called = namespaces_in(text, name=name).union(*(namespaces_in(str(step), name="") for step in path))
-        for namespace in sorted(called - names - reachable):
-            yield finding(
+        text, reachable = _text(leaf), shared.get(owners.get(path[:2], release.component), set[str]())
+        for fault, fix in _faults(path, name, text, reachable, stack.tenant, platform=platform):
+            yield finding(LETTER, subject, f"{dotted(path)} {fault}", where=place(release, path), fix=fix)
+        for address in _addresses(text, stack.inputs.cluster) if not platform else ():
+            yield unproven(
                 LETTER,
                 subject,
-                f"{dotted(path)} points into namespace {namespace!r}",
-                where=where,
-                fix="call a service of the tenant's own namespace, or declare a use of the shared service",
+                f"{dotted(path)} calls {address}, an address of the cluster's own: of what namespace, nobody says",
+                where=place(release, path),
+                fix="call a Service by its name",
             )
-        if text and _lives_elsewhere(name, text, release, stack):
-            yield finding(
-                LETTER,
-                subject,
-                f"{dotted(path)} is {text!r}, another namespace",
-                where=where,
-                fix=f"leave it out: the release goes to {home}",
-            )
-        if GATEWAY_CREDENTIALS & {name, text}:
-            yield finding(
-                LETTER,
-                subject,
-                f"{dotted(path)} is a credential of the gateway itself",
-                where=where,
-                fix="a customer holds its virtual key only; bind LlmGateway and use its key",
-            )
-        if release.role != "foundation":
-            for address in _addresses(text, stack.inputs.cluster):
-                yield unproven(
-                    LETTER,
-                    subject,
-                    f"{dotted(path)} calls {address}, an address of the cluster's own: of what namespace, nobody says",
-                    where=where,
-                    fix="call a Service by its name",
-                )
 
 
-def _owners(release: StackRelease, path: Path, stack: Stack) -> Iterator[str]:
-    """Yield the component that a value belongs to: in the foundation, the one whose Secret it is."""
-    if release.role != "foundation":
-        yield release.component
-    for name, part in stack.parts.items() if release.role == "foundation" else ():
-        if any(path[:2] == ("secrets", secret.name) for secret in part.wiring.secrets):
-            yield name
+def _faults(
+    path: Path, name: str, text: str, reachable: set[str], tenant: Tenant, *, platform: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a value, and what to do."""
+    home = tenant.namespace
+    called = namespaces_in(text, name=name).union(*(namespaces_in(str(step), name="") for step in path))
+    # The customer's domain may end as no public one does.
+    for namespace in sorted(called - reachable - {home, tenant.domain.rpartition(".")[2]}):
+        fix = "call a service of the tenant's own namespace, or declare a use of the shared service"
+        yield f"points into namespace {namespace!r}", fix
+    is_own = not text or text == home or ".Release.Namespace" in text
+    # The platform's own policies name namespaces, too, and are looked at apart.
+    by_label = name == NAMESPACE_LABEL and not platform and text not in reachable
+    if not is_own and (by_label or name in NAMESPACE_KEYS):
+        yield f"is {text!r}, another namespace", f"leave it out: the release goes to {home}"
+    if GATEWAY_CREDENTIALS & {name, text}:
+        fix = "a customer holds its virtual key only; bind LlmGateway and use its key"
+        yield "is a credential of the gateway itself", fix
 
 
 def _text(leaf: Value) -> str:
     if isinstance(leaf, Late):
         return skeleton(leaf, lambda _: "late")
     return leaf if isinstance(leaf, str) else ""
-
-
-def _lives_elsewhere(name: str, text: str, release: StackRelease, stack: Stack) -> bool:
-    """Say whether a value is the namespace of something, and another one; the platform's policies are looked at apart."""
-    if name == NAMESPACE_LABEL and release.role != "foundation":
-        return text not in {stack.tenant.namespace, *_shared(release.component, stack)}
-    own = text == stack.tenant.namespace or ".Release.Namespace" in text
-    return name in NAMESPACE_KEYS and not own
 
 
 def _addresses(text: str, cluster: Cluster) -> Iterator[str]:

@@ -46,6 +46,7 @@ from kiwi_core import (
     url,
 )
 from kiwi_core._compose.compose import compose
+from kiwi_core._compose.sharing import ClusterTree, digest_of
 from kiwi_core._compose.stack import Inputs, Package, Stack
 from kiwi_core._compose.values import Layer
 from kiwi_core._contract.results import Commit, Evidence, Outcome, Result, Rule, check
@@ -368,7 +369,8 @@ class Scene:
         )
         core_package, _ = core()
         inputs = Inputs(
-            tenant=attrs.evolve(self.tenant, components=self.components),
+            target=attrs.evolve(self.tenant, components=self.components),
+            cluster_tree=ClusterTree(digest="sha256:tree", shared=digest_of(self.cluster), customers=(self.tenant.slug,)),
             cluster=self.cluster,
             lane=self.lane,
             pins=pins,

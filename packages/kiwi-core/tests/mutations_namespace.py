@@ -35,7 +35,7 @@ from kiwi_core import (
     text,
     url,
 )
-from kiwi_core._compose.policies import NAMESPACE_LABEL
+from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._model.capture import ClusterObject
 
 

@@ -106,7 +106,7 @@ def inputs(
 ) -> Inputs:
     """What a stack of some components is made of."""
     return Inputs(
-        tenant=Tenant(slug="acme", domain="acme.example", cluster="core-1", components=components),
+        target=Tenant(slug="acme", domain="acme.example", cluster="core-1", components=components),
         cluster=cluster,
         lane=lane,
         pins=PinFiles(pins=pins, charts_file="charts.yaml", images_file="images.yaml", line=lambda _: None),

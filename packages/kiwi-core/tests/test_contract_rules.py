@@ -53,7 +53,7 @@ from kiwi_core import (
     text,
     url,
 )
-from kiwi_core._compose.policies import NAMESPACE_LABEL
+from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._compose.values import merge
 from kiwi_core._contract.references import named_in
 from kiwi_core._contract.results import Outcome, finding, passed, proven, unproven

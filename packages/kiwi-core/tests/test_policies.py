@@ -32,7 +32,8 @@ from kiwi_core import (
     Workload,
 )
 from kiwi_core._compose.bind import bind, declare
-from kiwi_core._compose.policies import NAMESPACE_LABEL, Policy, policies
+from kiwi_core._compose.policies import policies
+from kiwi_core._compose.policy import NAMESPACE_LABEL, Policy
 from kiwi_core._model.late import leaves
 from kiwi_core.errors import ComposeError, PluginError
 

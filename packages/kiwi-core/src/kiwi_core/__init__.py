@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kiwi_core._model.bound import Bound as Bound
+    from kiwi_core._model.cluster import ApiServer as ApiServer
+    from kiwi_core._model.cluster import Cluster as Cluster
+    from kiwi_core._model.cluster import Customer as Customer
+    from kiwi_core._model.cluster import Dns as Dns
     from kiwi_core._model.component import Component as Component
     from kiwi_core._model.component import Declaration as Declaration
+    from kiwi_core._model.component import Gateway as Gateway
     from kiwi_core._model.component import Release as Release
     from kiwi_core._model.component import Wiring as Wiring
     from kiwi_core._model.databases import Mariadb as Mariadb
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
     from kiwi_core._model.ldap import Ldap as Ldap
     from kiwi_core._model.ldap import LdapBinding as LdapBinding
     from kiwi_core._model.ldap import LdapOffer as LdapOffer
+    from kiwi_core._model.network import Caller as Caller
     from kiwi_core._model.network import Egress as Egress
     from kiwi_core._model.network import Workload as Workload
     from kiwi_core._model.schema import AlembicSchema as AlembicSchema
@@ -74,16 +80,14 @@ if TYPE_CHECKING:
     from kiwi_core._model.services import Smtp as Smtp
     from kiwi_core._model.services import SmtpBinding as SmtpBinding
     from kiwi_core._model.services import SmtpOffer as SmtpOffer
-    from kiwi_core._model.tenant import ApiServer as ApiServer
-    from kiwi_core._model.tenant import Cluster as Cluster
-    from kiwi_core._model.tenant import Dns as Dns
     from kiwi_core._model.tenant import Tenant as Tenant
 
 _HOMES: Final = {
     name: module
     for module, names in {
         "bound": "Bound",
-        "component": "Component Declaration Release Wiring",
+        "cluster": "ApiServer Cluster Customer Dns",
+        "component": "Component Declaration Gateway Release Wiring",
         "databases": "Mariadb MariadbBinding MariadbOffer Postgres PostgresBinding PostgresOffer",
         "existing": "ExistingServices",
         "gateways": "Ingress IngressBinding IngressOffer LlmBinding LlmGateway LlmOffer SearchBinding SearchGateway "
@@ -92,13 +96,13 @@ _HOMES: Final = {
         "lane": "Lane Stage Tier",
         "late": "Credential Image Late Pin Text Value text url",
         "ldap": "Ldap LdapBinding LdapOffer",
-        "network": "Egress Workload",
+        "network": "Caller Egress Workload",
         "schema": "AlembicSchema Schema",
         "secrets": "PlainValue Secret SecretKey checksum",
         "service": "Asked Endpoint Home Offer Use",
         "services": "Bucket BucketBinding BucketOffer Oidc OidcBinding OidcOffer Redis RedisBinding RedisOffer ServerOffer "
         "Smtp SmtpBinding SmtpOffer",
-        "tenant": "ApiServer Cluster Dns Tenant",
+        "tenant": "Tenant",
     }.items()
     for name in names.split()
 }
@@ -113,14 +117,17 @@ __all__ = [
     "Bucket",
     "BucketBinding",
     "BucketOffer",
+    "Caller",
     "Cluster",
     "Component",
     "Credential",
+    "Customer",
     "Declaration",
     "Dns",
     "Egress",
     "Endpoint",
     "ExistingServices",
+    "Gateway",
     "Home",
     "Hook",
     "Image",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -12,7 +12,7 @@ from kiwi_core._model.lane import Lane
 from kiwi_core._spec.convert import Converter
 from kiwi_core._spec.pyspec import Pending, start
 from kiwi_core._spec.repo import Repo, find_repo, shown
-from kiwi_core.errors import Problem, SpecError, Where
+from kiwi_core.errors import Problem, SpecError, Where, did_you_mean
 
 # The specs' child processes take as long as all that is imported here: they are started first, the rest is imported
 # while they run.
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from kiwi_core._compose.values import Layer
     from kiwi_core._contract.results import Evidence, Result
     from kiwi_core._emit.tree import Tree
+    from kiwi_core._model.cluster import Cluster, Target
     from kiwi_core._model.pins import PinFiles
-    from kiwi_core._model.tenant import Cluster, Tenant
+    from kiwi_core._model.tenant import Tenant
     from kiwi_core._spec.document import Document
     from kiwi_core.plugins import Plugins
 
-__all__ = ["Project", "load", "load_cluster", "template_of"]
+__all__ = ["OUTPUT", "Project", "load", "template_of"]
 
 T = TypeVar("T", "Tenant", "Cluster")
+
+OUTPUT: Final = "generated"
+"""The folder of a repository that a build writes its tree to."""
 
 
 @attrs.frozen(kw_only=True)
 class Project:
-    """A customer's repository, read and composed.
+    """A customer's or a cluster's repository, read and composed.
 
     Attributes:
         repo: where it stands.
@@ -52,11 +56,20 @@ class Project:
         """Whether what is unproven counts as a finding in this lane, as ``kiwi.toml`` says."""
         return self.stack.lane in self.repo.settings.strict
 
-    def check(self) -> tuple[Result, ...]:
-        """Prove the contract."""
-        from kiwi_core._contract.results import check
+    def check(self, built: Path | None = None) -> tuple[Result, ...]:
+        """Prove the contract.
 
-        return check(self.stack, self.evidence, self.plugins.rules())
+        Args:
+            built: the folder of a tree whose record of its cluster's tree is to be compared with the one of today.
+
+        Raises:
+            OutputError: the folder's manifest cannot be read.
+        """
+        from kiwi_core._contract.results import check
+        from kiwi_core._deliver.built import checked_against
+
+        record = checked_against(built) if built else None
+        return check(self.stack, attrs.evolve(self.evidence, checked_against=record), self.plugins.rules())
 
     def emit(self) -> Tree:
         """Return what a build writes."""
@@ -66,7 +79,7 @@ class Project:
 
 
 def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = lambda _: None) -> Project:
-    """Read a customer's repository, its template and its cluster, and compose them.
+    """Read a customer's or a cluster's repository with all that it names, and compose it.
 
     Args:
         path: the repository's folder, or its spec.
@@ -75,20 +88,22 @@ def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = l
 
     Raises:
         InputError: something of it is wrong; what is wrong in one file is told at once.
+        OutputError: the tree of the customer's cluster cannot be read.
     """
     repo = find_repo(path, Converter())
-    if repo.kind != "tenant":
-        hint = "a cluster's own tree has nothing to hold before it has gateways; kiwistack check looks at its spec"
-        raise SpecError(Problem("this is a cluster's spec, expected a tenant's", Where(shown(repo.spec)), hint))
-    cluster_repo = find_repo(repo.cluster, Converter())
-    pending, cluster_pending = _start(repo.spec), _start(cluster_repo.spec)
-    say(f"reading {shown(repo.spec)} and {shown(cluster_repo.spec)}")
+    pending = _start(repo.spec)
+    cluster_repo = find_repo(repo.cluster, Converter()) if repo.kind == "tenant" else None
+    cluster_pending = _start(cluster_repo.spec) if cluster_repo else None
+    say("reading " + " and ".join(shown(each.spec) for each in (repo, cluster_repo) if each))
     from kiwi_core._compose.compose import compose
+    from kiwi_core._compose.sharing import with_gateways
     from kiwi_core._compose.stack import Inputs
     from kiwi_core._compose.values import CUSTOMER
     from kiwi_core._contract.results import Evidence
+    from kiwi_core._deliver.built import cluster_tree
     from kiwi_core._deliver.git import pin_history
-    from kiwi_core._model.tenant import Cluster, Tenant
+    from kiwi_core._model.cluster import Cluster
+    from kiwi_core._model.tenant import Tenant
     from kiwi_core._spec.template import read_overlays, read_pins
     from kiwi_core.plugins import Plugins
 
@@ -101,50 +116,60 @@ def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = l
         (f"lane {lane}", read_overlays(repo.template / "environments" / lane / "overlays")),
         (CUSTOMER, read_overlays(repo.overlays)),
     )
-    tenant, undeclarative = _read(pending, repo, Tenant, converter)
-    cluster, cluster_undeclarative = _read(cluster_pending, cluster_repo, Cluster, converter)
-    if tenant.cluster != cluster.name:
-        raise SpecError(
-            Problem(
-                f"the tenant runs on cluster {tenant.cluster!r}, and {shown(cluster_repo.spec)} is {cluster.name!r}",
-                Where(shown(repo.spec), None, ("cluster",)),
-                "name the same cluster in the spec and, by its folder, in kiwi.toml",
-            )
-        )
-    say(f"composing {len(tenant.components)} components")
-    packages = plugins.packages(dict.fromkeys(component.kind for component in tenant.components))
+    target: Target
+    problems: Sequence[Problem]
+    if cluster_repo:
+        target, problems = _read(pending, repo, Tenant, converter)
+        cluster, more = _read(cluster_pending, cluster_repo, Cluster, converter)
+        _check_served(target, cluster, repo, cluster_repo)
+        problems = (*problems, *more)
+        cluster = with_gateways(cluster)
+    else:
+        target, problems = _read(pending, repo, Cluster, converter)
+        cluster = target
+    say(f"composing {len(target.components)} components")
     inputs = Inputs(
-        tenant=tenant,
+        target=target,
         cluster=cluster,
+        cluster_tree=cluster_tree(cluster_repo.root / OUTPUT) if cluster_repo else None,
         lane=lane,
         pins=pins,
-        packages=packages,
+        packages=plugins.packages(dict.fromkeys(component.kind for component in target.components)),
         overlays=layers,
         local_charts=_local_charts(pins, repo.template / "environments" / lane, lane),
     )
     evidence = Evidence(
         history=history,
         no_history=no_history,
-        spec_problems=(*undeclarative, *cluster_undeclarative),
+        spec_problems=problems,
         pin_command=f"kiwistack pins bump {shown(repo.root)} --lane {lane}",
+        cluster_command=f"kiwistack build {shown(cluster_repo.root)}" if cluster_repo else "",
     )
     return Project(repo=repo, stack=compose(inputs), evidence=evidence, plugins=plugins)
 
 
-def load_cluster(path: Path) -> tuple[Cluster, Sequence[Problem]]:
-    """Read a cluster's spec.
-
-    Returns:
-        The cluster, and what in its spec is more than a declaration.
+def _check_served(tenant: Tenant, cluster: Cluster, repo: Repo, cluster_repo: Repo) -> None:
+    """Refuse a tenant that names another cluster, or that its cluster does not name.
 
     Raises:
-        InputError: something of it is wrong.
+        SpecError: it is so.
     """
-    from kiwi_core._model.tenant import Cluster
-    from kiwi_core.plugins import Plugins
-
-    repo = find_repo(path, Converter())
-    return _read(_start(repo.spec), repo, Cluster, _converter(Plugins()))
+    where, spec = Where(shown(repo.spec), None, ("cluster",)), shown(cluster_repo.spec)
+    if tenant.cluster != cluster.name:
+        message = f"the tenant runs on cluster {tenant.cluster!r}, and {spec} is {cluster.name!r}"
+        hint = "name the same cluster in the spec and, by its folder, in kiwi.toml"
+        raise SpecError(Problem(message, where, hint))
+    domains = {customer.slug: customer.domain for customer in cluster.customers}
+    if tenant.slug not in domains:
+        message = f"cluster {cluster.name!r} does not serve customer {tenant.slug!r}"
+        hint = did_you_mean(tenant.slug, domains, otherwise="it serves") + (
+            f"; add Customer(slug={tenant.slug!r}, domain={tenant.domain!r}) to {spec}"
+        )
+        raise SpecError(Problem(message, where, hint))
+    if tenant.domain != domains[tenant.slug]:
+        message = f"the tenant's domain is {tenant.domain!r}, and {spec} says {domains[tenant.slug]!r}"
+        hint = "say the same in both: the cluster keeps customers' host names apart by their domains"
+        raise SpecError(Problem(message, Where(shown(repo.spec), None, ("domain",)), hint))
 
 
 def template_of(path: Path) -> tuple[Path, Lane]:

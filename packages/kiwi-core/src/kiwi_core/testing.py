@@ -23,13 +23,14 @@ from kiwi_core._emit.tree import emit
 from kiwi_core._model.capture import ChartCapture, ClusterObject, HardCodedImage, SchemaCapture
 from kiwi_core._model.capture import Workload as CapturedWorkload
 from kiwi_core._model.capture_json import dump_chart, dump_schema, load_chart, load_schema
-from kiwi_core._model.component import Component
+from kiwi_core._model.cluster import ApiServer, Cluster, Customer, Target
+from kiwi_core._model.component import Component, Gateway
 from kiwi_core._model.gateways import IngressOffer, LlmOffer, SearchOffer
 from kiwi_core._model.lane import Lane, Tier
 from kiwi_core._model.late import Value
 from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
 from kiwi_core._model.service import Offer
-from kiwi_core._model.tenant import Cluster, Tenant
+from kiwi_core._model.tenant import Tenant
 from kiwi_core._spec.convert import Converter
 from kiwi_core.plugins import Plugins
 
@@ -49,12 +50,18 @@ __all__ = [
     "trial",
 ]
 
+EXTERNAL_PORTS: Final = ("25/tcp", "587/tcp", "993/tcp", "995/tcp", "10000/udp")
+"""Those of mail and video calls: what the customer on trial may have."""
+
 CLUSTER: Final = Cluster(
     name="trial",
     tier=Tier.CORE,
     pod_cidrs=("10.244.0.0/16",),
     service_cidrs=("10.96.0.0/12",),
     node_cidrs=("192.0.2.0/24",),
+    api_server=ApiServer(address="192.0.2.1"),
+    apis=("cert-manager.io",),
+    customers=(Customer(slug="trial", domain="trial.example", ports=EXTERNAL_PORTS),),
     offers=(
         IngressOffer(namespace="kiwi-ingress", issuer="letsencrypt"),
         LlmOffer(namespace="kiwi-llm-gateway"),
@@ -105,7 +112,7 @@ def trial(
     charts: Mapping[str, str] | None = None,
     images: Mapping[str, str] | None = None,
 ) -> Trial:
-    """Compose components for a customer named ``trial``.
+    """Compose components for a customer named ``trial``; gateways for a cluster that serves it, without other gateways.
 
     Args:
         components: the one on trial, and those that serve it (``ExistingServices`` for instance).
@@ -118,7 +125,11 @@ def trial(
         InputError: the components do not fit together.
     """
     plugins = Plugins()
-    tenant = Tenant(slug="trial", domain="trial.example", cluster=cluster.name, components=components)
+    target: Target
+    if components and all(isinstance(component, Gateway) for component in components):
+        target = cluster = attrs.evolve(cluster, components=components, offers=(), apis=())
+    else:
+        target = Tenant(slug="trial", domain="trial.example", cluster=cluster.name, components=components)
     packages = plugins.packages(dict.fromkeys(component.kind for component in components))
     captured = {name: version for package in packages.values() for name, version in package.captures}
     versions = captured | dict(charts or {})
@@ -133,7 +144,7 @@ def trial(
         images=_MadeUp({name: _image(reference) for name, reference in (images or {}).items()}),
     )
     files = PinFiles(pins=pins, charts_file="charts.yaml", images_file="images.yaml", line=lambda _: None)
-    inputs = Inputs(tenant=tenant, cluster=cluster, lane=lane, pins=files, packages=packages)
+    inputs = Inputs(target=target, cluster=cluster, lane=lane, pins=files, packages=packages)
     return Trial(stack=compose(inputs), plugins=plugins)
 
 

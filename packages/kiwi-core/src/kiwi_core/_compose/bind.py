@@ -8,9 +8,10 @@ from typing import TypeAlias
 import attrs
 
 from kiwi_core._compose.asking import ask
+from kiwi_core._model.cluster import Cluster, Target
 from kiwi_core._model.component import Component, Declaration
 from kiwi_core._model.service import Asked, Home, Offer, Use, UseKey
-from kiwi_core._model.tenant import Cluster, Tenant
+from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, Problem, did_you_mean, raise_all
 
 __all__ = ["Binding", "Declared", "bind", "declare", "name_of"]
@@ -130,8 +131,13 @@ def _problems(item: Declared) -> Iterator[Problem]:
             )
 
 
-def bind(declared: Sequence[Declared], tenant: Tenant, cluster: Cluster) -> Bindings:
+def bind(declared: Sequence[Declared], target: Target, cluster: Cluster) -> Bindings:
     """Bind every use of every component.
+
+    Args:
+        declared: the components.
+        target: whose they are.
+        cluster: where it runs, with all that it shares.
 
     Returns:
         For each component, each use that a release of it has: its binding, or None when it is only wanted and nobody
@@ -148,29 +154,36 @@ def bind(declared: Sequence[Declared], tenant: Tenant, cluster: Cluster) -> Bind
         bound = bindings[item.name]
         wanted = {use.key for use in item.declaration.wants}
         for key, use in item.uses().items():
-            choice = tenant.bind.get(f"{item.name}/{key}", tenant.bind.get(f"{item.name}/{key.kind}"))
-            found = _candidates(use, declared, cluster)
+            choice = target.bind.get(f"{item.name}/{key}", target.bind.get(f"{item.name}/{key.kind}"))
+            found = _candidates(use, item, declared, target, cluster)
             own = [candidate for candidate in found if candidate[0] == item.name]
             match _choose(found, choice) if choice is not None else own or found:
                 case [(provider, offer)]:
-                    bound[key] = _bound(item, use, provider, offer, tenant.home, problems)
+                    bound[key] = _bound(item, use, provider, offer, target.home(item.component), problems)
                 case [] if choice is None and key in wanted:
                     bound[key] = None
                 case several:
-                    problems.append(_unbound(item, use, found, several, choice, cluster))
+                    problems.append(_unbound(item, use, found, several, choice, target, cluster))
     known = {f"{item.name}/{word}" for item in declared for key in item.uses() for word in (key.kind, str(key))}
-    for name in tenant.bind:
+    for name in target.bind:
         if name not in known:
             hint = did_you_mean(name, known, otherwise="the uses are")
-            problems.append(Problem(f"bind names {name!r}, which no component of the tenant uses", hint=hint))
+            problems.append(Problem(f"bind names {name!r}, which no component uses", hint=hint))
     raise_all(ComposeError, problems)
     return bindings
 
 
-def _candidates(use: Use[object], declared: Sequence[Declared], cluster: Cluster) -> list[Candidate]:
-    if use.shared:
-        return [(None, offer) for offer in cluster.offers if offer.kind == use.kind]
-    return [(item.name, offer) for item in declared for offer in item.declaration.offers if offer.kind == use.kind]
+def _candidates(
+    use: Use[object], item: Declared, declared: Sequence[Declared], target: Target, cluster: Cluster
+) -> list[Candidate]:
+    """Return who could serve a use: data stays in the namespace, which a gateway has for itself alone."""
+    found: list[Candidate] = [(None, offer) for offer in cluster.offers if use.shared and offer.kind == use.kind]
+    is_tenant = isinstance(target, Tenant)
+    # A tenant's components serve its own data alone, a cluster's share all but theirs.
+    near = declared if is_tenant != use.shared else () if is_tenant else (item,)
+    return found + [
+        (other.name, offer) for other in near for offer in other.declaration.offers if offer.kind == use.kind
+    ]
 
 
 def _choose(found: list[Candidate], choice: str) -> list[Candidate]:
@@ -202,6 +215,7 @@ def _unbound(
     found: list[Candidate],
     several: list[Candidate],
     choice: str | None,
+    target: Target,
     cluster: Cluster,
 ) -> Problem:
     names = [f"{who}/{offer.name}" if who else offer.name for who, offer in several or found]
@@ -216,6 +230,9 @@ def _unbound(
                 f"{what}, a shared service that cluster {cluster.name!r} does not offer",
                 hint=did_you_mean(use.kind, {offer.kind for offer in cluster.offers}, otherwise="it offers"),
             )
+        if isinstance(target, Cluster):
+            hint = "data stays in the gateway's namespace: declare a release that offers it"
+            return Problem(f"{what}, which it does not offer itself", hint=hint)
         return Problem(
             f"{what}, and no component of the tenant offers {use.kind!r}",
             hint=f"add one that does, such as ExistingServices({use.kind}=…) for one that already runs",

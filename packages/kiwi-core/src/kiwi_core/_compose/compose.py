@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding, Declared, bind, declare, name_of
-from kiwi_core._compose.edges import Placed, edges_between, needs_of, place
+from kiwi_core._compose.edges import Placed, edges_between, namespaces_of, needs_of, place
 from kiwi_core._compose.order import order
 from kiwi_core._compose.platform import HOOKS_CHART, MAX_JOB_NAME, foundation_layer, hooks_layer, job_name
-from kiwi_core._compose.policies import Policy, policies
+from kiwi_core._compose.policies import policies
+from kiwi_core._compose.policy import Policy
 from kiwi_core._compose.stack import ChartFiles, Inputs, Package, Part, Stack, StackRelease
 from kiwi_core._compose.values import Layer, check_values
 from kiwi_core._model.bound import Bound
@@ -18,6 +19,7 @@ from kiwi_core._model.component import Release, Wiring
 from kiwi_core._model.lane import Lane
 from kiwi_core._model.late import Pin, late_leaves
 from kiwi_core._model.service import UseKey
+from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, OverlayError, PinError, Problem, Where, did_you_mean, raise_all
 
 __all__ = ["compose"]
@@ -28,15 +30,17 @@ def compose(inputs: Inputs) -> Stack:
 
     Raises:
         ComposeError: the components do not fit together (see :mod:`kiwi_core._compose.bind`), or the order has a cycle.
-        OverlayError: an overlay of a release that the tenant does not have, or a value that cannot reach Helm.
+        OverlayError: an overlay of a release that the target does not have, or a value that cannot reach Helm.
         PinError: a chart or an image that is used has no pin.
         PluginError: a component's own code fails.
     """
-    declared = declare(inputs.tenant.components, inputs.packages)
-    bindings = bind(declared, inputs.tenant, inputs.cluster)
+    target = inputs.target
+    declared = declare(target.components, inputs.packages)
+    bindings = bind(declared, target, inputs.cluster)
     parts = {
         item.name: Part(
             component=item.component,
+            home=target.home(item.component),
             declaration=item.declaration,
             wiring=_wire(item, bindings[item.name], inputs),
             package=inputs.packages[item.component.kind],
@@ -44,29 +48,29 @@ def compose(inputs: Inputs) -> Stack:
         for item in declared
     }
     _check_wirings(parts.values())
-    placed = place(parts, bindings)
-    edges = edges_between(parts, bindings, inputs.cluster)
-    stages = {release.name: release.stage for _, _, release in placed}
+    placed = place(parts, bindings, target)
+    edges = edges_between(parts, bindings, target, inputs.cluster.apis)
+    stages = {item.release.name: item.release.stage for item in placed}
     sequence = order(stages, edges, rank=lambda name: (stages[name].number, name))
-    network = policies({name: part.wiring for name, part in parts.items()}, bindings, inputs.cluster)
+    network = policies(parts, bindings, namespaces_of(parts, target), inputs.cluster)
     layers = _layers(parts, placed, network, inputs)
     _check_pins(placed, layers, parts, inputs)
     needs = needs_of(edges)
     needed = {edge.before for edge in edges}
     releases = {
-        release.name: StackRelease(
-            role=role,
-            component=component,
+        (release := item.release).name: StackRelease(
+            role=item.role,
+            component=item.component,
             declared=release,
-            namespace=inputs.tenant.namespace,
+            namespace=item.namespace,
             chart=inputs.pins.pins.charts.get(release.chart),
-            own_chart=(own := _own_chart(component, release, parts, inputs)),
-            capture=_capture(own, component, release, parts, inputs),
+            own_chart=(own := _own_chart(item.component, release, parts, inputs)),
+            capture=_capture(own, item.component, release, parts, inputs),
             needs=needs.get(release.name, ()),
             wait=release.wait or release.name in needed,
             layers=layers[release.name],
         )
-        for role, component, release in placed
+        for item in placed
     }
     return Stack(
         inputs=inputs,
@@ -80,13 +84,13 @@ def compose(inputs: Inputs) -> Stack:
 
 def _wire(item: Declared, bound: Mapping[UseKey, Binding | None], inputs: Inputs) -> Wiring:
     values = {key: binding.value if binding else None for key, binding in bound.items()}
-    read = Bound(component=item.name, home=inputs.tenant.home, bindings=values)
+    read = Bound(component=item.name, home=inputs.target.home(item.component), bindings=values)
     return ask(name_of(item.component, inputs.packages), "wire()", lambda: item.component.wire(read), Wiring)
 
 
 def _check_wirings(parts: Iterable[Part]) -> None:
     problems: list[Problem] = []
-    owners: dict[str, str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for part in parts:
         releases = {release.name for release in part.declaration.releases}
         for name in part.wiring.overlay:
@@ -96,11 +100,10 @@ def _check_wirings(parts: Iterable[Part]) -> None:
                     Problem(f"component {part.name!r} sets values of {name!r}, which it does not declare", hint=hint)
                 )
         for secret in part.wiring.secrets:
-            if secret.name in owners:
-                problems.append(
-                    Problem(f"Secret {secret.name!r} is declared twice, by {owners[secret.name]} and {part.name}")
-                )
-            owners[secret.name] = part.name
+            key = (part.home.namespace, secret.name)
+            if key in owners:
+                problems.append(Problem(f"Secret {secret.name!r} is declared twice, by {owners[key]} and {part.name}"))
+            owners[key] = part.name
         problems += _hook_problems(part)
     raise_all(ComposeError, problems)
 
@@ -129,10 +132,10 @@ def _hook_problems(part: Part) -> Iterator[Problem]:
 def _layers(
     parts: Mapping[str, Part], placed: Sequence[Placed], network: Sequence[Policy], inputs: Inputs
 ) -> Mapping[str, tuple[Layer, ...]]:
-    names = [release.name for _, _, release in placed]
+    names = [item.release.name for item in placed]
     problems = [
         Problem(
-            f"an overlay of {name!r}, which is no release of this tenant",
+            f"an overlay of {name!r}, which is no release of {inputs.target.title}",
             Where(layers[0].file or layers[0].origin) if layers else None,
             did_you_mean(name, names, otherwise="its releases are"),
         )
@@ -140,11 +143,14 @@ def _layers(
         if name not in names
     ]
     result: dict[str, tuple[Layer, ...]] = {}
-    for role, component, release in placed:
-        match role:
+    for item in placed:
+        release, component = item.release, item.component
+        match item.role:
             case "foundation":
-                secrets = [secret for part in parts.values() for secret in part.wiring.secrets]
-                base = foundation_layer(inputs.tenant, secrets, network)
+                here = [part for part in parts.values() if part.home.namespace == item.namespace]
+                secrets = [secret for part in here for secret in part.wiring.secrets]
+                quota = inputs.target.quota if isinstance(inputs.target, Tenant) else {}
+                base = foundation_layer(quota, secrets, (p for p in network if p.namespace == item.namespace))
             case "hooks":
                 wiring = parts[component].wiring
                 phase = release.name.removeprefix(f"{component}-")
@@ -185,8 +191,9 @@ def _check_pins(
 ) -> None:
     pins = inputs.pins.pins
     problems: list[Problem] = []
-    for _, component, release in placed:
-        floats = inputs.lane is Lane.DEV and _own_chart(component, release, parts, inputs)
+    for item in placed:
+        release = item.release
+        floats = inputs.lane is Lane.DEV and _own_chart(item.component, release, parts, inputs)
         if release.chart not in pins.charts and not floats:
             problems.append(_missing("chart", release.chart, release, pins.charts, inputs.pins.charts_file))
         named = [late for layer in layers[release.name] for _, late in late_leaves(layer.values)]

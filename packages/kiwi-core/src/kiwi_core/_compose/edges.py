@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal
+
+import attrs
 
 from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding, Bindings
 from kiwi_core._compose.order import Edge
-from kiwi_core._compose.platform import FOUNDATION, HOOKS_CHART
+from kiwi_core._compose.platform import HOOKS_CHART, foundation
 from kiwi_core._compose.stack import Part
+from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
 from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.lane import Stage
 from kiwi_core._model.service import UseKey
-from kiwi_core._model.tenant import Cluster
+from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, Problem, did_you_mean, raise_all
 
-__all__ = ["Placed", "edges_between", "needs_of", "place"]
+__all__ = ["Placed", "edges_between", "namespaces_of", "needs_of", "place"]
 
-Placed: TypeAlias = "tuple[Literal['foundation', 'component', 'hooks'], str, Release]"
-"""A release with its role and the component that it is of (empty for the platform)."""
+
+@attrs.frozen(kw_only=True)
+class Placed:
+    """A release in its place.
+
+    Attributes:
+        role: what it is made from.
+        component: whose it is; empty for the platform.
+    """
+
+    role: Literal["foundation", "component", "hooks"]
+    component: str
+    namespace: str
+    release: Release
+
 
 BUILT_IN_APIS: Final = frozenset(
     (
@@ -38,19 +54,27 @@ BUILT_IN_APIS: Final = frozenset(
 """Kubernetes' own API groups (its API reference); others that end in .k8s.io have CRDs, such as the gateway API."""
 
 
-def place(parts: Mapping[str, Part], bindings: Bindings) -> tuple[Placed, ...]:
+def place(parts: Mapping[str, Part], bindings: Bindings, target: Target) -> tuple[Placed, ...]:
     """Return all releases with their stages; a hook's stage follows from its component and what it binds to.
 
     Raises:
         ComposeError: a component's release has the name of one of the platform's.
         PluginError: a hook's own code fails.
     """
-    _check_names(parts.values())
-    placed: list[Placed] = [("foundation", "", FOUNDATION)]
+    namespaces = namespaces_of(parts, target)
+    placed = [
+        Placed(role="foundation", component="", namespace=namespace, release=foundation(target, namespace))
+        for namespace in namespaces
+    ]
+    _check_names(parts.values(), {item.release.name for item in placed})
     stages = {release.name: release.stage for part in parts.values() for release in part.declaration.releases}
     for part in parts.values():
         own = [release.stage for release in part.declaration.releases]
-        placed.extend(("component", part.name, release) for release in part.declaration.releases)
+        namespace = part.home.namespace
+        placed.extend(
+            Placed(role="component", component=part.name, namespace=namespace, release=release)
+            for release in part.declaration.releases
+        )
         for phase, hooks in _phases(part):
             served = [stages[name] for name, _ in _providers(hooks, bindings[part.name])]
             base = (min if phase == "pre" else max)(own, key=_number, default=Stage.COMPONENTS)
@@ -61,12 +85,19 @@ def place(parts: Mapping[str, Part], bindings: Bindings) -> tuple[Placed, ...]:
                 wait=True,
                 timeout=60 + sum(_job(part, hook).timeout for hook in hooks),
             )
-            placed.append(("hooks", part.name, release))
+            placed.append(Placed(role="hooks", component=part.name, namespace=namespace, release=release))
     return tuple(placed)
 
 
-def _check_names(parts: Iterable[Part]) -> None:
-    taken = {FOUNDATION.name: "the platform has one of that name"}
+def namespaces_of(parts: Mapping[str, Part], target: Target) -> tuple[str, ...]:
+    """Return the namespaces of a target: a customer's one, or one for each gateway."""
+    if isinstance(target, Tenant):
+        return (target.namespace,)
+    return tuple(dict.fromkeys(part.home.namespace for part in parts.values()))
+
+
+def _check_names(parts: Iterable[Part], foundations: Iterable[str]) -> None:
+    taken = dict.fromkeys(foundations, "the platform has one of that name")
     taken |= {
         f"{part.name}-{phase}": f"the hooks of {part.name} have that name"
         for part in parts
@@ -112,8 +143,16 @@ def _providers(hooks: Sequence[Hook], bound: Mapping[UseKey, Binding | None]) ->
                 yield binding.offer.release, f"hook {hook.name!r} acts on {use.key}"
 
 
-def edges_between(parts: Mapping[str, Part], bindings: Bindings, cluster: Cluster) -> tuple[Edge, ...]:
+def edges_between(
+    parts: Mapping[str, Part], bindings: Bindings, target: Target, apis: Collection[str]
+) -> tuple[Edge, ...]:
     """Return what must be ready before what.
+
+    Args:
+        parts: the components.
+        bindings: what they are bound to.
+        target: whose they are.
+        apis: API groups that the cluster has beside Kubernetes' own.
 
     Raises:
         ComposeError: a release has objects of an API group that nobody brings.
@@ -127,11 +166,12 @@ def edges_between(parts: Mapping[str, Part], bindings: Bindings, cluster: Cluste
     problems: list[Problem] = []
     for part in parts.values():
         edges += _own_edges(part, bindings[part.name])
+        base = foundation(target, part.home.namespace).name
         for release in part.declaration.releases:
-            edges.append(_after_foundation(release.name))
+            edges.append(_after(base, release.name))
             for api in release.requires:
-                if api not in bringers and api not in cluster.apis and api not in BUILT_IN_APIS:
-                    problems.append(_missing_api(release, api, [*bringers, *cluster.apis]))
+                if api not in bringers and api not in apis and api not in BUILT_IN_APIS:
+                    problems.append(_missing_api(release, api, [*bringers, *apis]))
                 edges += [
                     Edge(bringer, release.name, f"{release.name} has objects of {api}, which it brings")
                     for bringer in bringers.get(api, ())
@@ -140,12 +180,13 @@ def edges_between(parts: Mapping[str, Part], bindings: Bindings, cluster: Cluste
     raise_all(ComposeError, problems)
     needs = needs_of(edges)
     for part in parts.values():
-        edges += _hook_edges(part, bindings[part.name], needs)
+        base = foundation(target, part.home.namespace).name
+        edges += _hook_edges(part, bindings[part.name], needs, base)
     return tuple(edges)
 
 
-def _after_foundation(release: str) -> Edge:
-    return Edge(FOUNDATION.name, release, "policies and Secrets stand before anything runs")
+def _after(base: str, release: str) -> Edge:
+    return Edge(base, release, "policies and Secrets stand before anything runs")
 
 
 def _own_edges(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[Edge]:
@@ -160,7 +201,7 @@ def _own_edges(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[E
 
 
 def _hook_edges(
-    part: Part, bound: Mapping[UseKey, Binding | None], needs: Mapping[str, Sequence[str]]
+    part: Part, bound: Mapping[UseKey, Binding | None], needs: Mapping[str, Sequence[str]], base: str
 ) -> Iterator[Edge]:
     """Yield the edges of a component's hooks.
 
@@ -169,7 +210,7 @@ def _hook_edges(
     """
     for phase, hooks in _phases(part):
         hooked = f"{part.name}-{phase}"
-        yield _after_foundation(hooked)
+        yield _after(base, hooked)
         providers = list(_providers(hooks, bound))
         yield from (Edge(provider, hooked, because) for provider, because in providers)
         first = _with_needs({provider for provider, _ in providers}, needs)
@@ -194,7 +235,7 @@ def _with_needs(releases: set[str], needs: Mapping[str, Sequence[str]]) -> set[s
 
 def _missing_api(release: Release, api: str, known: Iterable[str]) -> Problem:
     return Problem(
-        f"release {release.name!r} has objects of {api!r}, which neither a release of the tenant nor the cluster brings",
+        f"release {release.name!r} has objects of {api!r}, which no release and no cluster brings",
         hint=did_you_mean(api, known, otherwise="there are"),
     )
 

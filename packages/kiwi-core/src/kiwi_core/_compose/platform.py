@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from kiwi_core._compose.policies import HOOKS_LABEL, Policy
+from kiwi_core._compose.policy import HOOKS_LABEL, Policy
 from kiwi_core._compose.values import Layer
+from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
 from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.lane import Stage
@@ -15,10 +16,7 @@ from kiwi_core._model.names import MAX_DNS_LABEL
 from kiwi_core._model.secrets import Secret, SecretKey
 from kiwi_core._model.tenant import Tenant
 
-__all__ = ["FOUNDATION", "HOOKS_CHART", "MAX_JOB_NAME", "foundation_layer", "hooks_layer", "job_name"]
-
-FOUNDATION: Final = Release(name="foundation", chart="kiwi-foundation", stage=Stage.FOUNDATION, wait=True, timeout=120)
-"""Policies, Secrets and quota of a customer's namespace; every other release needs it."""
+__all__ = ["HOOKS_CHART", "MAX_JOB_NAME", "foundation", "foundation_layer", "hooks_layer", "job_name"]
 
 HOOKS_CHART: Final = "kiwi-hooks"
 """The chart of every ``<component>-pre`` and ``<component>-post`` release."""
@@ -29,14 +27,20 @@ MAX_JOB_NAME: Final = MAX_DNS_LABEL - len("-r99999")
 ORIGIN: Final = "the platform"
 
 
-def foundation_layer(tenant: Tenant, secrets: Iterable[Secret], network: Sequence[Policy]) -> Layer:
-    """Return the values of the foundation chart."""
+def foundation(target: Target, namespace: str) -> Release:
+    """Return the release of a namespace's policies, Secrets and quota; every other of that namespace needs it."""
+    name = "foundation" if isinstance(target, Tenant) else f"foundation-{namespace.removeprefix('kiwi-')}"
+    return Release(name=name, chart="kiwi-foundation", stage=Stage.FOUNDATION, wait=True, timeout=120)
+
+
+def foundation_layer(quota: Mapping[str, str], secrets: Iterable[Secret], network: Iterable[Policy]) -> Layer:
+    """Return the values of the foundation chart of one namespace."""
     return Layer(
         origin=ORIGIN,
         values={
             "allow": [{"name": item.name, "because": item.because, "spec": item.spec} for item in network],
             "secrets": {secret.name: dict(secret.data) for secret in secrets},
-            "quota": dict(tenant.quota),
+            "quota": dict(quota),
         },
     )
 

@@ -1,4 +1,4 @@
-"""A stack: a tenant with everything resolved. What the rules read and the emitters write."""
+"""A stack: a customer or a cluster with everything resolved. What the rules read and the emitters write."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import attrs
 
 from kiwi_core._compose.bind import Bindings
 from kiwi_core._compose.order import Edge
-from kiwi_core._compose.policies import Policy
+from kiwi_core._compose.policy import Policy
+from kiwi_core._compose.sharing import ClusterTree
 from kiwi_core._compose.values import Layer, merge
 from kiwi_core._model.capture import ChartCapture, SchemaCapture
+from kiwi_core._model.cluster import Cluster, Target
 from kiwi_core._model.component import Component, Declaration, Release, Wiring
 from kiwi_core._model.lane import Lane, Stage
 from kiwi_core._model.late import Pin, Value, late_leaves
 from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
-from kiwi_core._model.tenant import Cluster, Tenant
+from kiwi_core._model.service import Home
 
 __all__ = ["ChartFiles", "Inputs", "Package", "Part", "Stack", "StackRelease"]
 
@@ -64,13 +66,17 @@ class Inputs:
     """All that a stack is made of, read and checked for form.
 
     Attributes:
+        target: what the tree is for.
+        cluster: where it runs, with all that it shares; the target itself where that is a cluster.
+        cluster_tree: the tree that the cluster was last built to; None when there is none, or the target is a cluster.
         packages: component kind to the package that it comes from; ``""`` is the core.
         overlays: release to the lane's and the customer's layers, in that order.
         local_charts: lane dev only: pin name to the local chart that the pin's ``path`` names.
     """
 
-    tenant: Tenant
+    target: Target
     cluster: Cluster
+    cluster_tree: ClusterTree | None = None
     lane: Lane
     pins: PinFiles
     packages: Mapping[str, Package] = attrs.field(repr=False)
@@ -80,9 +86,14 @@ class Inputs:
 
 @attrs.frozen(kw_only=True)
 class Part:
-    """A component in the stack."""
+    """A component in the stack.
+
+    Attributes:
+        home: the place that it is built for.
+    """
 
     component: Component
+    home: Home
     declaration: Declaration
     wiring: Wiring
     package: Package
@@ -136,7 +147,7 @@ class StackRelease:
 
 @attrs.frozen(kw_only=True, slots=False)
 class Stack:
-    """A tenant with everything resolved.
+    """A customer, or a cluster, with everything resolved.
 
     Attributes:
         releases: in the order in which they could be deployed one by one.
@@ -153,9 +164,14 @@ class Stack:
     policies: tuple[Policy, ...]
 
     @property
-    def tenant(self) -> Tenant:
-        """The customer."""
-        return self.inputs.tenant
+    def target(self) -> Target:
+        """Whose it is."""
+        return self.inputs.target
+
+    @property
+    def cluster(self) -> Cluster:
+        """Where it runs, with all that it shares."""
+        return self.inputs.cluster
 
     @property
     def lane(self) -> Lane:
@@ -198,3 +214,8 @@ class Stack:
     def by_name(self) -> Mapping[str, StackRelease]:
         """The releases by name."""
         return {release.name: release for release in self.releases}
+
+    @cached_property
+    def foundations(self) -> Mapping[str, str]:
+        """The release of each namespace's policies and Secrets."""
+        return {release.namespace: release.name for release in self.releases if release.role == "foundation"}

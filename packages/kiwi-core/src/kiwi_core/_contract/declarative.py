@@ -17,7 +17,7 @@ def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     for problem in evidence.spec_problems:
         yield finding(
             LETTER,
-            f"tenant {stack.tenant.slug}",
+            stack.target.title,
             problem.message,
             where=problem.where,
             fix=problem.hint or "a spec holds imports, assignments and constructors only",

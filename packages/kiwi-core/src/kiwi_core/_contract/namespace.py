@@ -1,4 +1,7 @@
-"""Rule b: everything a customer owns is in ``cust-<slug>``; the only calls out of it go to declared shared services."""
+"""Rule b: everything a customer owns is in ``cust-<slug>``; the only calls out of it go to declared shared services.
+
+A gateway is in a ``kiwi-<service>`` namespace of its own, calls no other one, and names no customer.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ from typing import Final
 import attrs
 
 from kiwi_core._compose.bind import Binding
-from kiwi_core._compose.policies import NAMESPACE_LABEL
+from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._contract.chart import named_leaves, place
 from kiwi_core._contract.hosts import namespaces_in
 from kiwi_core._contract.namespace_objects import check_objects
+from kiwi_core._contract.namespace_outside import check_outside
 from kiwi_core._contract.namespace_policies import check_policies
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, unproven
+from kiwi_core._model.cluster import Cluster, Target
 from kiwi_core._model.late import Late, Path, Value, skeleton
-from kiwi_core._model.tenant import Cluster, Tenant
+from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import dotted
 
 __all__ = ["RULES"]
@@ -38,20 +43,48 @@ ADDRESS: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w/]|\.\d)")
 
 def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001 -- the interface
     """Look for hosts, namespaces, Secrets, cluster-scoped objects and gateway credentials that leave the namespace."""
-    home = stack.tenant.namespace
     shared = {name: _shared(bound.values()) for name, bound in stack.bindings.items()}
     for release in stack.releases:
+        home = _home(release, stack)
         if release.namespace != home:
             yield finding(
                 LETTER,
                 f"release {release.name}",
                 f"it goes to namespace {release.namespace!r}",
-                fix=f"everything that the customer owns is in {home}",
+                fix=f"everything that the {_owner(stack)} owns is in {home}",
             )
         yield from _values(release, stack, shared)
         yield from check_objects(release, stack)
     yield from _offers(stack)
-    yield from check_policies(stack, {space for spaces in shared.values() for space in spaces})
+    yield from check_policies(stack, _allowed(stack, shared))
+    yield from check_outside(stack)
+
+
+def _home(release: StackRelease, stack: Stack) -> str:
+    """Return the namespace that a release has to be in."""
+    if isinstance(stack.target, Tenant):
+        return stack.target.namespace
+    part = stack.parts.get(release.component)
+    return part.home.namespace if part else release.namespace
+
+
+def _owner(stack: Stack) -> str:
+    return "customer" if isinstance(stack.target, Tenant) else "gateway"
+
+
+def _allowed(stack: Stack, shared: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
+    """Return for each namespace those that its policies may open the way to and from."""
+    customers = set[str]()
+    if not isinstance(stack.target, Tenant):
+        customers = {customer.namespace for customer in stack.cluster.customers}
+    homes = {name: part.home.namespace for name, part in stack.parts.items()}
+    allowed = {home: {stack.cluster.dns.namespace, *customers} for home in stack.foundations}
+    for name, bound in stack.bindings.items():
+        allowed.setdefault(homes[name], set()).update(shared[name])
+        for binding in bound.values():
+            if binding and binding.provider and binding.use.shared:
+                allowed.setdefault(homes[binding.provider], set()).add(homes[name])
+    return allowed
 
 
 def _shared(bindings: Iterable[Binding | None]) -> set[str]:
@@ -68,11 +101,12 @@ def _values(release: StackRelease, stack: Stack, shared: Mapping[str, set[str]])
         ("secrets", secret.name): name
         for name, part in stack.parts.items()
         for secret in part.wiring.secrets
-        if platform
+        if platform and part.home.namespace == release.namespace
     }
     for path, name, leaf in named_leaves(release.values):
         text, reachable = _text(leaf), shared.get(owners.get(path[:2], release.component), set[str]())
-        for fault, fix in _faults(path, name, text, reachable, stack.tenant, platform=platform):
+        faults = [*_faults(path, name, text, reachable, release.namespace, stack.target, platform=platform)]
+        for fault, fix in (*faults, *(() if platform else _customers(text, stack))):
             yield finding(LETTER, subject, f"{dotted(path)} {fault}", where=place(release, path), fix=fix)
         for address in _addresses(text, stack.inputs.cluster) if not platform else ():
             yield unproven(
@@ -85,23 +119,35 @@ def _values(release: StackRelease, stack: Stack, shared: Mapping[str, set[str]])
 
 
 def _faults(
-    path: Path, name: str, text: str, reachable: set[str], tenant: Tenant, *, platform: bool
+    path: Path, name: str, text: str, reachable: set[str], home: str, target: Target, *, platform: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a value, and what to do."""
-    home = tenant.namespace
+    domain = target.domain if isinstance(target, Tenant) else None
     called = namespaces_in(text, name=name).union(*(namespaces_in(str(step), name="") for step in path))
     # The customer's domain may end as no public one does.
-    for namespace in sorted(called - reachable - {home, tenant.domain.rpartition(".")[2]}):
-        fix = "call a service of the tenant's own namespace, or declare a use of the shared service"
+    own = {home, domain.rpartition(".")[2]} if domain else {home}
+    for namespace in sorted(called - reachable - own):
+        fix = "call a service of its own namespace, or declare a use of the shared service"
         yield f"points into namespace {namespace!r}", fix
     is_own = not text or text == home or ".Release.Namespace" in text
     # The platform's own policies name namespaces, too, and are looked at apart.
     by_label = name == NAMESPACE_LABEL and not platform and text not in reachable
     if not is_own and (by_label or name in NAMESPACE_KEYS):
         yield f"is {text!r}, another namespace", f"leave it out: the release goes to {home}"
-    if GATEWAY_CREDENTIALS & {name, text}:
+    if domain and GATEWAY_CREDENTIALS & {name, text}:
         fix = "a customer holds its virtual key only; bind LlmGateway and use its key"
         yield "is a credential of the gateway itself", fix
+
+
+def _customers(text: str, stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield the customers that a gateway's value names."""
+    if isinstance(stack.target, Tenant):
+        return
+    for customer in stack.cluster.customers:
+        for said in (customer.namespace, customer.domain):
+            if re.search(rf"(?<![\w-]){re.escape(said)}(?![\w-])", text):
+                fix = "take it out: a gateway knows its customers by their keys, which hooks make"
+                yield f"names {said!r}, of customer {customer.slug!r}", fix
 
 
 def _text(leaf: Value) -> str:
@@ -129,12 +175,12 @@ def _offers(stack: Stack) -> Iterator[Result]:
             spaces = {space for field, value in fields.items() for space in namespaces_in(_text(value), name=field)}
             if endpoint and endpoint.namespace:
                 spaces.add(endpoint.namespace)
-            for namespace in sorted(spaces - {stack.tenant.namespace}):
+            for namespace in sorted(spaces - {part.home.namespace}):
                 yield finding(
                     LETTER,
                     f"component {name}",
                     f"its offer {offer.kind!r} is in namespace {namespace!r}: a data plane across namespaces",
-                    fix=f"offer what runs in {stack.tenant.namespace}; a shared service is the cluster's to offer",
+                    fix=f"offer what runs in {part.home.namespace}; a shared service is the cluster's to offer",
                 )
         for key, binding in stack.bindings[name].items():
             endpoint = binding.offer.endpoint() if binding and binding.provider is None else None

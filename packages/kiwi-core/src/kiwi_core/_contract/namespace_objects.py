@@ -1,4 +1,4 @@
-"""Rule b, what belongs to the whole cluster: a tenant renders nothing of it that is not declared, named with the slug."""
+"""Rule b, what belongs to the whole cluster: nothing of it is rendered undeclared, and a tenant names it with its slug."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kiwi_core._contract.objects import objects_in
 from kiwi_core._contract.results import Result, finding, passed, proven, unproven
 from kiwi_core._model.capture import UNSAID, ChartCapture
 from kiwi_core._model.kubernetes import CLUSTER_KINDS
+from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import dotted
 
 __all__ = ["check_objects"]
@@ -20,8 +21,9 @@ LETTER = "b"
 
 def check_objects(release: StackRelease, stack: Stack) -> Iterator[Result]:
     """Look at what is declared, at the objects in the values, and at what the chart itself would render."""
-    yield from _declared(release, stack.tenant.slug)
-    yield from _in_values(release, stack.tenant.namespace)
+    if isinstance(stack.target, Tenant):
+        yield from _declared(release, stack.target.slug)
+    yield from _in_values(release)
     subject = f"release {release.name}"
     if release.role != "component":
         return
@@ -51,7 +53,7 @@ def _declared(release: StackRelease, slug: str) -> Iterator[Result]:
             )
 
 
-def _in_values(release: StackRelease, home: str) -> Iterator[Result]:
+def _in_values(release: StackRelease) -> Iterator[Result]:
     subject = f"release {release.name}"
     for found in objects_in(release.values):
         said, where = f"{dotted(found.path)} is a {found.kind}", place(release, found.path)
@@ -71,7 +73,7 @@ def _in_values(release: StackRelease, home: str) -> Iterator[Result]:
                 where=where,
                 fix="policies follow from bindings and declared egress: declare the use, or Egress(to='…')",
             )
-        for namespace in sorted({*found.namespaces} - {home}):
+        for namespace in sorted({*found.namespaces} - {release.namespace}):
             yield finding(
                 LETTER, subject, f"{said} of namespace {namespace!r}", where=where, fix="leave its namespace out"
             )

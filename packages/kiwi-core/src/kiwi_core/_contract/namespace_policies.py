@@ -6,11 +6,12 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from kiwi_core._compose.policies import NAMESPACE_LABEL
+from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._compose.stack import Stack
 from kiwi_core._contract.results import Result, finding
+from kiwi_core._model.cluster import Cluster
 from kiwi_core._model.late import Value
-from kiwi_core._model.tenant import Cluster
+from kiwi_core._model.network import Caller
 
 __all__ = ["check_policies"]
 
@@ -18,21 +19,27 @@ LETTER = "b"
 DIRECTIONS: Final = (("ingress", "from"), ("egress", "to"))
 
 
-def check_policies(stack: Stack, shared: set[str]) -> Iterator[Result]:
+def check_policies(stack: Stack, allowed: Mapping[str, set[str]]) -> Iterator[Result]:
     """Look at each policy that the foundation would apply, as its merged values have it.
 
     Args:
-        stack: the tenant.
-        shared: the namespaces of the shared services that are bound.
+        stack: the customer or the cluster.
+        allowed: for each namespace, those that its policies may open the way to and from.
     """
-    allowed = {stack.inputs.cluster.dns.namespace, *shared}
+    open_to_all = {
+        f"{name}-{workload.name}-from-outside"
+        for name, part in stack.parts.items()
+        for workload in part.wiring.network
+        if Caller.OUTSIDE in workload.called_by
+    }
     for release in stack.releases:
         if release.role == "foundation":
             for item in _maps(release.values.get("allow")):
-                yield from _policy(item, allowed, stack.inputs.cluster)
+                is_open = item.get("name") in open_to_all
+                yield from _policy(item, allowed.get(release.namespace, set()), stack.cluster, is_open=is_open)
 
 
-def _policy(item: Mapping[str, Value], allowed: set[str], cluster: Cluster) -> Iterator[Result]:
+def _policy(item: Mapping[str, Value], allowed: set[str], cluster: Cluster, *, is_open: bool) -> Iterator[Result]:
     subject = f"policy {item.get('name')}"
     spec = item.get("spec")
     if not isinstance(spec, Mapping):
@@ -43,25 +50,46 @@ def _policy(item: Mapping[str, Value], allowed: set[str], cluster: Cluster) -> I
                 fix = "name whom: policies follow from bindings and declared egress"
                 yield finding(LETTER, subject, f"it opens the way to and from everywhere: no {peers!r}", fix=fix)
             for peer in _maps(rule.get(peers)):
-                yield from _peer(subject, peer, allowed, cluster)
+                yield from _peer(subject, peer, allowed)
+                if not (is_open and direction == "ingress"):
+                    yield from _block(subject, peer, cluster)
 
 
-def _peer(subject: str, peer: Mapping[str, Value], allowed: set[str], cluster: Cluster) -> Iterator[Result]:
-    if "namespaceSelector" in peer:
-        selector = peer["namespaceSelector"]
-        labels = selector.get("matchLabels") if isinstance(selector, Mapping) else None
-        namespace = labels.get(NAMESPACE_LABEL) if isinstance(labels, Mapping) else None
-        if namespace is None:
-            yield finding(
-                LETTER, subject, "it opens the way to namespaces that it does not name", fix="select one by its name"
-            )
-        elif namespace not in allowed:
+def _peer(subject: str, peer: Mapping[str, Value], allowed: set[str]) -> Iterator[Result]:
+    if "namespaceSelector" not in peer:
+        return
+    namespaces = _selected(peer["namespaceSelector"])
+    if not namespaces:
+        yield finding(
+            LETTER, subject, "it opens the way to namespaces that it does not name", fix="select one by its name"
+        )
+    for namespace in namespaces:
+        if namespace not in allowed:
             yield finding(
                 LETTER,
                 subject,
-                f"it opens the way to namespace {namespace!r}, where no shared service is that anyone uses",
-                fix="policies follow from bindings: declare the use",
+                f"it opens the way to namespace {namespace!r}, where nobody is that it is bound to",
+                fix="policies follow from bindings and the cluster's customers: declare the use",
             )
+
+
+def _selected(selector: Value) -> Sequence[Value]:
+    """Return the namespaces that a selector names: by the label of one, or in an expression of several."""
+    labels = selector.get("matchLabels") if isinstance(selector, Mapping) else None
+    named = labels.get(NAMESPACE_LABEL) if isinstance(labels, Mapping) else None
+    expressions = [*_maps(selector.get("matchExpressions"))] if isinstance(selector, Mapping) else []
+    if named is not None:
+        return (named,)
+    # Expressions all have to hold: one that names namespaces is enough.
+    for expression in expressions:
+        values = expression.get("values")
+        is_named = expression.get("key") == NAMESPACE_LABEL and expression.get("operator") == "In"
+        if is_named and isinstance(values, Sequence) and not isinstance(values, str):
+            return values
+    return ()
+
+
+def _block(subject: str, peer: Mapping[str, Value], cluster: Cluster) -> Iterator[Result]:
     block = peer.get("ipBlock")
     if isinstance(block, Mapping):
         for network in _reached(block, cluster):

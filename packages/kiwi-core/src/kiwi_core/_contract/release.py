@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from kiwi_core._compose.edges import namespaces_of
 from kiwi_core._compose.order import Edge
-from kiwi_core._compose.platform import FOUNDATION
+from kiwi_core._compose.platform import foundation
 from kiwi_core._compose.stack import Part, Stack
+from kiwi_core._contract.cluster_tree import check_cluster_tree
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven
 
 __all__ = ["RULES"]
@@ -16,10 +18,11 @@ LETTER = "a"
 REPORT = "report this: the order is wrong"
 
 
-def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001 -- the interface
+def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     """Prove that the order is what is emitted, that it agrees with the stages, and that nobody needs the unready."""
     order = passed(LETTER, "order", f"{len(stack.releases)} releases, {len(stack.edges)} edges, one order")
     yield from proven(_all(stack), order)
+    yield from check_cluster_tree(stack, evidence)
 
 
 def _all(stack: Stack) -> Iterator[Result]:
@@ -90,7 +93,8 @@ def _strangers(stack: Stack) -> Iterator[Result]:
         for phase, found in (("pre", part.wiring.pre), ("post", part.wiring.post))
         if found
     }
-    platform = {"foundation": {FOUNDATION.name}, "hooks": hooks}
+    homes = namespaces_of(stack.parts, stack.target)
+    platform = {"foundation": {foundation(stack.target, home).name for home in homes}, "hooks": hooks}
     for release in stack.releases:
         # Those of a component that is there were compared with its declaration.
         known = release.component in stack.parts if release.role == "component" else False
@@ -98,7 +102,7 @@ def _strangers(stack: Stack) -> Iterator[Result]:
             yield finding(
                 LETTER,
                 f"release {release.name}",
-                "it is in the helmfile, and no component of the tenant declares it",
+                "it is in the helmfile, and no component declares it",
                 fix="a release comes from a component; there is no other way in",
             )
 
@@ -138,7 +142,7 @@ def _needs(stack: Stack) -> Iterator[Result]:
                 f"it would be emitted with needs {sorted(release.needs)}, and the order has {sorted(before)}",
                 fix="needs follow from the order alone",
             )
-        if release.name != FOUNDATION.name and FOUNDATION.name not in release.needs:
+        if release.role != "foundation" and stack.foundations.get(release.namespace) not in release.needs:
             yield finding(
                 LETTER,
                 f"release {release.name}",

@@ -81,12 +81,17 @@ class Evidence:
         no_history: why there is none.
         spec_problems: what in the spec is more than a declaration.
         pin_command: the command that sets pins, up to the pins themselves.
+        cluster_command: the command that builds the cluster's tree.
+        checked_against: the digest of the cluster's tree that the tenant's own tree records; None when it has none, or
+            is about to be built anew.
     """
 
     history: Sequence[Commit] | None = None
     no_history: str = "the history was not asked for"
     spec_problems: Sequence[Problem] = ()
     pin_command: str = "kiwistack pins bump"
+    cluster_command: str = "kiwistack build <the cluster's folder>"
+    checked_against: str | None = None
 
 
 Check: TypeAlias = Callable[[Stack, Evidence], Iterable[Result]]

@@ -1,4 +1,4 @@
-"""The helmfile of a tenant: releases in order, with pins and credentials by name.
+"""The helmfile of a customer or a cluster: releases in order, with pins and credentials by name.
 
 Plain ``helmfile sync`` in the tree deploys it with MASTER_PASSWORD set; listing needs no seed, since only values files
 derive. helmfile's documentation, "Configuration", has the keys.
@@ -83,7 +83,7 @@ def _release(release: StackRelease, stack: Stack) -> Iterator[str]:
         "labels": {"deployStage": str(release.stage), "component": release.component or "platform"},
     }
     if release.needs:
-        settings["needs"] = [f"{release.namespace}/{need}" for need in release.needs]
+        settings["needs"] = [f"{stack.by_name[need].namespace}/{need}" for need in release.needs]
     if release.wait:
         settings["wait"] = True
     if release.role == "hooks" or (release.wait and release.declared.wait_for_jobs):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._emit.tree import Tree
 from kiwi_core._model.late import Credential, late_leaves
+from kiwi_core._model.tenant import Tenant
 
 __all__ = ["emit_summary"]
 
@@ -15,10 +16,7 @@ __all__ = ["emit_summary"]
 def emit_summary(stack: Stack) -> Tree:
     """Write ``stack.json``."""
     summary = {
-        "tenant": stack.tenant.slug,
-        "namespace": stack.tenant.namespace,
-        "domain": stack.tenant.domain,
-        "cluster": stack.tenant.cluster,
+        **_target(stack),
         "lane": stack.lane.value,
         "components": {name: str(part.package) for name, part in sorted(stack.parts.items())},
         "releases": [_release(release) for release in stack.releases],
@@ -35,7 +33,9 @@ def emit_summary(stack: Stack) -> Tree:
             for component, bound in sorted(stack.bindings.items())
             for key, binding in sorted(bound.items())
         ],
-        "policies": {policy.name: policy.because for policy in stack.policies},
+        "policies": [
+            {"namespace": policy.namespace, "name": policy.name, "because": policy.because} for policy in stack.policies
+        ],
         "secrets": {
             secret.name: sorted(secret.data) for part in stack.parts.values() for secret in part.wiring.secrets
         },
@@ -46,9 +46,23 @@ def emit_summary(stack: Stack) -> Tree:
     return {"stack.json": json.dumps(summary, indent=1, ensure_ascii=False).encode() + b"\n"}
 
 
+def _target(stack: Stack) -> Mapping[str, object]:
+    target = stack.target
+    if isinstance(target, Tenant):
+        return {
+            "tenant": target.slug,
+            "namespace": target.namespace,
+            "domain": target.domain,
+            "cluster": target.cluster,
+            "hosts": sorted(host for part in stack.parts.values() for host in part.wiring.hosts),
+        }
+    return {"cluster": target.name, "customers": [customer.slug for customer in target.customers]}
+
+
 def _release(release: StackRelease) -> Mapping[str, object]:
     return {
         "name": release.name,
+        "namespace": release.namespace,
         "component": release.component or None,
         "role": release.role,
         "stage": release.stage.value,

@@ -10,7 +10,9 @@ from pathlib import PurePosixPath
 from typing import Final, TypeAlias, cast
 
 from kiwi_core._compose.asking import ask
+from kiwi_core._compose.sharing import digest_of, with_gateways
 from kiwi_core._compose.stack import Stack
+from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import PluginError, Problem, raise_all
 
 __all__ = ["MANIFEST", "Emitter", "Tree", "emit", "is_path", "manifest_of"]
@@ -62,10 +64,21 @@ def manifest_of(tree: Tree, stack: Stack) -> bytes:
     files = {path: hashlib.sha256(content).hexdigest() for path, content in tree.items()}
     whole = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     manifest = {
-        "target": stack.tenant.namespace,
-        "cluster": stack.tenant.cluster,
+        **_target(stack),
         "lane": stack.lane.value,
         "digest": f"sha256:{whole}",
         "files": files,
     }
     return json.dumps(manifest, indent=1).encode() + b"\n"
+
+
+def _target(stack: Stack) -> Mapping[str, object]:
+    target, tree = stack.target, stack.inputs.cluster_tree
+    if isinstance(target, Tenant):
+        return {"target": target.namespace, "cluster": target.cluster, "cluster_tree": tree.digest if tree else None}
+    return {
+        "target": target.name,
+        "cluster": target.name,
+        "customers": [customer.slug for customer in target.customers],
+        "shared": digest_of(with_gateways(target, stack.inputs.packages)),
+    }

@@ -8,17 +8,17 @@ from typing import ClassVar, Final
 import attrs
 
 from kiwi_core._model.bound import Bound
-from kiwi_core._model.fields import many
+from kiwi_core._model.fields import external_ports, many
 from kiwi_core._model.hooks import Hook
 from kiwi_core._model.lane import Stage
 from kiwi_core._model.late import Value
-from kiwi_core._model.names import dns_label
+from kiwi_core._model.names import dns_label, host_name
 from kiwi_core._model.network import Workload
 from kiwi_core._model.schema import Schema
 from kiwi_core._model.secrets import PlainValue, Secret
 from kiwi_core._model.service import Offer, Use
 
-__all__ = ["Component", "Declaration", "Release", "Wiring"]
+__all__ = ["Component", "Declaration", "Gateway", "Release", "Wiring"]
 
 
 MAX_RELEASE_NAME: Final = 53
@@ -98,6 +98,12 @@ class Declaration:
     scopes: tuple[str, ...] = attrs.field(default=(), validator=many)
 
 
+def _host_names(instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    many(instance, attribute, value)
+    for name in value:
+        host_name(instance, attribute, name)  # type: ignore[arg-type]  # of one name, or of several
+
+
 @attrs.frozen(kw_only=True)
 class Wiring:
     """The parts of the contract, once everything is bound.
@@ -109,6 +115,8 @@ class Wiring:
         schema: what its seeds need of the pinned images.
         network: the pods that call something outside the namespace, or are called from there.
         plain: derived values in the overlay that no Secret can carry.
+        hosts: host names that lead to the component from outside, in full.
+        ports: external ports that it has beside those of its hosts, such as ``10000/udp``.
     """
 
     overlay: Mapping[str, Mapping[str, Value]] = attrs.field(factory=dict[str, Mapping[str, Value]])
@@ -118,6 +126,8 @@ class Wiring:
     schema: tuple[Schema, ...] = attrs.field(default=(), validator=many)
     network: tuple[Workload, ...] = attrs.field(default=(), validator=many)
     plain: tuple[PlainValue, ...] = attrs.field(default=(), validator=many)
+    hosts: tuple[str, ...] = attrs.field(default=(), validator=_host_names)
+    ports: tuple[str, ...] = attrs.field(default=(), validator=external_ports)
 
 
 @attrs.frozen(kw_only=True)
@@ -143,3 +153,22 @@ class Component:
     def wire(self, bound: Bound) -> Wiring:
         """Turn what was bound into overlay, Secrets, hooks, schema contract and network. Pure."""
         raise NotImplementedError
+
+
+@attrs.frozen(kw_only=True)
+class Gateway(Component):
+    """A component of a cluster, which all its customers share, in a ``kiwi-<service>`` namespace of its own.
+
+    It holds no customer's data and names no customer in its values: who may call it follows from the cluster's
+    customers, and each has a key of its own.
+
+    Attributes:
+        service: what it serves, and so the name of its namespace: ``llm-gateway`` is ``kiwi-llm-gateway``.
+    """
+
+    service: ClassVar[str]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of everything that it is made of."""
+        return f"kiwi-{self.service}"

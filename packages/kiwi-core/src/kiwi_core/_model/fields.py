@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import attrs
 
-__all__ = ["many", "port", "ports", "some_ports"]
+__all__ = ["external_ports", "many", "port", "ports", "some_ports"]
 
 port: Final = attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))
 """A TCP port."""
@@ -29,3 +30,20 @@ ports: Final = attrs.validators.and_(many, attrs.validators.deep_iterable(port))
 
 some_ports: Final = attrs.validators.and_(ports, attrs.validators.min_len(1))
 """One TCP port or more: to a NetworkPolicy, none are all."""
+
+_EXTERNAL: Final = re.compile(r"([1-9]\d{0,4})/(tcp|udp)")
+
+
+def external_ports(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    """Check that values are ports with their protocol, such as ``10000/udp``, each once.
+
+    Raises:
+        ValueError: one is not, or stands twice.
+    """
+    many(instance, attribute, value)
+    for text in value:
+        match = _EXTERNAL.fullmatch(str(text))  # a spec is Python and unchecked
+        if match is None or int(match[1]) > 65535:  # noqa: PLR2004 -- the last port
+            raise ValueError(f"{attribute.name}: {text!r} is no external port such as '10000/udp' or '25/tcp'")
+        if value.count(text) > 1:
+            raise ValueError(f"{attribute.name}: {text!r} stands twice")

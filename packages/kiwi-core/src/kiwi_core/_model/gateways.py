@@ -38,7 +38,11 @@ class SharedOffer(Offer):
     Attributes:
         namespace: the gateway's namespace.
         pods: labels that select its pods.
+        port: the TCP port of its Service and pods.
+        calls_back: whether it calls those who use it, as an ingress does; otherwise they call it.
     """
+
+    calls_back: ClassVar[bool] = False
 
     namespace: str = attrs.field(validator=[dns_label, _shared_namespace])
     pods: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -158,6 +162,7 @@ class IngressOffer(SharedOffer):
     """An ingress controller that the cluster shares."""
 
     kind: ClassVar[str] = "ingress"
+    calls_back: ClassVar[bool] = True
 
     class_name: str = "nginx"
     issuer: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 
 import attrs
@@ -10,7 +11,7 @@ from kiwi_core._model.fields import many, ports, some_ports
 from kiwi_core._model.names import dns_label
 from kiwi_core._model.service import Use
 
-__all__ = ["Egress", "Workload"]
+__all__ = ["Caller", "Egress", "Workload"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +27,18 @@ class Egress:
     ports: tuple[int, ...] = attrs.field(default=(443,), validator=some_ports)
 
 
+class Caller(enum.StrEnum):
+    """Who calls pods from outside of their namespace without being bound to them."""
+
+    OUTSIDE = "outside"
+    """Everybody, within the cluster and without: what an external port leads to."""
+    API_SERVER = "api-server"
+    """The API server, which asks admission webhooks."""
+
+
 def _served_ports(instance: Workload, _attribute: object, value: tuple[int, ...]) -> None:
+    if instance.called_by and not value:
+        raise ValueError(f"workload {instance.name!r} is called by {instance.called_by[0]} and names no ports")
     if instance.served_by is not None and not value:
         raise ValueError(f"workload {instance.name!r} is served by {instance.served_by.key} and names no ports")
 
@@ -44,7 +56,9 @@ class Workload:
         calls: shared services that they call.
         egress: traffic that leaves the cluster.
         served_by: the ingress that calls them, with ``ports``.
-        ports: the pods' TCP ports that the ingress calls.
+        called_by: who else calls them, on ``ports``; pods with other ports for other callers are another workload.
+        ports: the pods' TCP ports that the ingress and those of ``called_by`` call.
+        calls_api: whether they call the API server.
     """
 
     name: str = attrs.field(validator=dns_label)
@@ -52,7 +66,9 @@ class Workload:
     calls: tuple[Use[object], ...] = attrs.field(default=(), validator=many)
     egress: tuple[Egress, ...] = attrs.field(default=(), validator=many)
     served_by: Use[object] | None = None
+    called_by: tuple[Caller, ...] = attrs.field(default=(), validator=many)
     ports: tuple[int, ...] = attrs.field(default=(), validator=[ports, _served_ports])
+    calls_api: bool = False
 
     @property
     def uses(self) -> tuple[Use[object], ...]:

@@ -61,8 +61,8 @@ class Home:
 
     Attributes:
         slug: the customer's, or the cluster's name.
-        namespace: ``cust-<slug>``.
-        domain: the customer's; public endpoints are its subdomains.
+        namespace: ``cust-<slug>``, or the gateway's ``kiwi-<service>``.
+        domain: the customer's; public endpoints are its subdomains. Empty for a gateway.
         cluster: the name of the cluster.
     """
 

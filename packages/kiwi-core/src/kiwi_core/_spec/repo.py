@@ -13,7 +13,7 @@ from kiwi_core._spec.convert import Converter
 from kiwi_core._spec.tomlfile import read_toml
 from kiwi_core.errors import Problem, SpecError, Where
 
-__all__ = ["Repo", "Settings", "find_repo", "is_cluster", "shown"]
+__all__ = ["Repo", "Settings", "find_repo", "shown"]
 
 SETTINGS: Final = "kiwi.toml"
 KINDS: Final = ("tenant", "cluster")
@@ -111,12 +111,6 @@ def shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path.resolve())
-
-
-def is_cluster(path: Path) -> bool:
-    """Say whether a path names a cluster's repository or spec, not a customer's."""
-    names = {"cluster.py", "cluster.toml"}
-    return path.name in names or (path.is_dir() and any((path / name).is_file() for name in names))
 
 
 def find_repo(path: Path, converter: Converter) -> Repo:

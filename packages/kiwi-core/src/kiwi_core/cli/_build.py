@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kiwi_core import _engine as engine
 from kiwi_core._model.lane import Lane
-from kiwi_core._spec.repo import is_cluster, shown
+from kiwi_core._spec.repo import shown
 
 __all__ = ["build", "check"]
 
@@ -24,7 +24,7 @@ def build(*, path: Path, lane: str | None, out: Path | None, force: bool, verbos
 
     results = project.check()
     broken = is_broken(results, strict=project.is_strict)
-    folder = out or project.repo.root / "generated"
+    folder = out or project.repo.root / engine.OUTPUT
     written = None if broken else write_tree(folder, project.emit(), force=force)
     seconds = time.monotonic() - started
     if as_json:
@@ -45,28 +45,17 @@ def build(*, path: Path, lane: str | None, out: Path | None, force: bool, verbos
 
 
 def check(*, path: Path, lane: str | None, strict: bool, verbose: bool, as_json: bool) -> int:
-    """Prove the contract and write nothing. A cluster's spec is looked at for its form."""
-    if is_cluster(path):
-        return _check_cluster(path)
+    """Prove the contract and write nothing; a tree that is there is looked at for the cluster that it was built for."""
     project = engine.load(path, Lane(lane) if lane else None, say=_say(as_json=as_json))
     from kiwi_core.cli._show import counts, is_broken, print_results, report
 
-    results = project.check()
+    results = project.check(built=project.repo.root / engine.OUTPUT)
     if as_json:
         print(json.dumps(report(project.stack, results), indent=1))
     else:
         print_results(results, verbose=verbose or strict or project.is_strict)
         print(counts(results))
     return 1 if is_broken(results, strict=strict or project.is_strict) else 0
-
-
-def _check_cluster(path: Path) -> int:
-    cluster, problems = engine.load_cluster(path)
-    for problem in problems:
-        print(f"finding: [spec] cluster {cluster.name}: {problem}")
-    kinds = ", ".join(sorted({offer.kind for offer in cluster.offers})) or "nothing"
-    print(f"cluster {cluster.name} (tier {cluster.tier}): offers {kinds}")
-    return 1 if problems else 0
 
 
 def _say(*, as_json: bool) -> Callable[[str], None]:

@@ -27,7 +27,9 @@ def explain(*, path: Path, name: str, lane: str | None, as_json: bool) -> int:
         known += [policy.name for policy in stack.policies]
         known += [secret.name for part in stack.parts.values() for secret in part.wiring.secrets]
         raise InputError(
-            Problem(f"there is no {name!r} in this tenant", hint=did_you_mean(name, known, otherwise="there are"))
+            Problem(
+                f"there is no {name!r} in {stack.target.title}", hint=did_you_mean(name, known, otherwise="there are")
+            )
         )
     print(json.dumps(lines, indent=1) if as_json else "\n".join(lines))
     return 0
@@ -91,7 +93,7 @@ def _pin(stack: Stack, name: str) -> Iterator[str]:
         image = stack.pins.images[name]
         yield f"image {name}: {image.name}:{image.tag} ({files.where('images', name, 'tag')})"
         if name not in stack.used_images:
-            yield "  no release of this tenant uses it"
+            yield "  no release uses it"
         for release in stack.releases:
             for path, late in late_leaves(release.values):
                 if getattr(late, "name", None) == name:

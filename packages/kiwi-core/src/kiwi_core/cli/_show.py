@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from kiwi_core._compose.stack import Stack
 from kiwi_core._contract.results import Outcome, Result
+from kiwi_core._model.tenant import Tenant
 
 __all__ = ["counts", "is_broken", "print_results", "print_stack", "report"]
 
@@ -27,7 +28,9 @@ def print_results(results: Sequence[Result], *, verbose: bool) -> None:
 
 def print_stack(stack: Stack) -> None:
     """Print the releases by stage."""
-    print(f"{stack.tenant.namespace} on {stack.tenant.cluster}, lane {stack.lane}: {len(stack.releases)} releases")
+    target = stack.target
+    where = f"{target.namespace} on {target.cluster}" if isinstance(target, Tenant) else target.title
+    print(f"{where}, lane {stack.lane}: {len(stack.releases)} releases")
     stages: dict[str, list[str]] = {}
     for release in stack.releases:
         stages.setdefault(release.stage, []).append(release.name)
@@ -46,7 +49,7 @@ def counts(results: Sequence[Result]) -> str:
 def report(stack: Stack, results: Sequence[Result]) -> dict[str, object]:
     """Return releases and results for other programs."""
     return {
-        "tenant": stack.tenant.slug,
+        "target": stack.target.title,
         "lane": stack.lane.value,
         "releases": [{"name": release.name, "stage": release.stage.value} for release in stack.releases],
         "results": [

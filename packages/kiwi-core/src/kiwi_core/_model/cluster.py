@@ -1,0 +1,184 @@
+"""A cluster: the facts that tenants are built against, and the build target that holds the shared gateways."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from kiwi_core._model.component import Component, Gateway
+from kiwi_core._model.fields import external_ports, many, port
+from kiwi_core._model.lane import Tier
+from kiwi_core._model.names import dns_label, host_name, namespace_of, slug
+from kiwi_core._model.service import Home, Offer
+from kiwi_core._model.tenant import Tenant
+
+__all__ = ["ApiServer", "Cluster", "Customer", "Dns", "Target"]
+
+
+def _networks(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    for network in value:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ValueError(f"{attribute.name}: {error}; expected a network such as '10.244.0.0/16'") from None
+
+
+def _addresses(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    for address in value:
+        _address(_instance, attribute, address)
+
+
+def _address(_instance: object, attribute: attrs.Attribute[Any], value: str) -> None:  # of one address, or of several
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as error:
+        raise ValueError(f"{attribute.name}: {error}") from None
+
+
+def _distinct(_instance: object, _attribute: object, value: tuple[Offer, ...]) -> None:
+    names = [f"{offer.kind}/{offer.name}" for offer in value]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"it offers {name} twice: give one of them another name")
+
+
+@attrs.frozen(kw_only=True)
+class Dns:
+    """Where the cluster's DNS answers: the namespace and the labels of its pods."""
+
+    namespace: str = "kube-system"
+    pods: Mapping[str, str] = attrs.field(factory=lambda: {"k8s-app": "kube-dns"})
+
+
+@attrs.frozen(kw_only=True)
+class ApiServer:
+    """Where the API server answers, as NetworkPolicies need it: its real address, not the Service's."""
+
+    address: str = attrs.field(validator=_address)
+    port: int = attrs.field(default=6443, validator=port)
+
+
+@attrs.frozen(kw_only=True)
+class Customer:
+    """A customer that the cluster serves, and what of the outside is its own.
+
+    Attributes:
+        slug, domain: as its tenant has them.
+        ports: external ports that it alone has at its public address, such as ``10000/udp``.
+        address: a public address of its own; None when it shares those of the cluster's ingress.
+    """
+
+    slug: str = attrs.field(validator=slug)
+    domain: str = attrs.field(validator=host_name)
+    ports: tuple[str, ...] = attrs.field(default=(), validator=external_ports)
+    address: str | None = attrs.field(default=None, validator=attrs.validators.optional(_address))
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of everything that it owns."""
+        return namespace_of(self.slug)
+
+
+def _gateways(_instance: object, _attribute: object, value: tuple[Component, ...]) -> None:
+    taken: dict[str, str] = {}
+    for component in value:
+        if not isinstance(component, Gateway):
+            raise TypeError(
+                f"component {component.name!r} is no gateway, and a cluster has nothing else: give it to a tenant"
+            )
+        if component.namespace in taken:
+            raise ValueError(
+                f"components {taken[component.namespace]!r} and {component.name!r} would share the namespace "
+                f"{component.namespace!r}: a cluster has one gateway of a kind"
+            )
+        taken[component.namespace] = component.name
+
+
+def _apart(_instance: object, _attribute: object, value: tuple[Customer, ...]) -> None:
+    """Keep customers apart: no host name could lead to two of them, no external port to either of two."""
+    slugs: set[str] = set()
+    ports: dict[tuple[str | None, str], str] = {}
+    for customer in value:
+        if customer.slug in slugs:
+            raise ValueError(f"customer {customer.slug!r} stands twice")
+        slugs.add(customer.slug)
+        for external in customer.ports:
+            other = ports.setdefault((customer.address, external), customer.slug)
+            if other != customer.slug:
+                raise ValueError(
+                    f"customers {other!r} and {customer.slug!r} have the same external port {external}: "
+                    "give one of them another port, or a public address of its own (address='…')"
+                )
+    _domains_apart(value)
+
+
+def _domains_apart(customers: tuple[Customer, ...]) -> None:
+    owners: dict[str, str] = {}
+    for customer in customers:
+        if customer.domain in owners:
+            raise ValueError(
+                f"customers {owners[customer.domain]!r} and {customer.slug!r} have one domain, {customer.domain!r}: "
+                "each host name would lead to both"
+            )
+        owners[customer.domain] = customer.slug
+    for domain, customer_slug in owners.items():
+        labels = domain.split(".")
+        for start in range(1, len(labels)):
+            above = ".".join(labels[start:])
+            if above in owners:
+                raise ValueError(
+                    f"the domain {domain!r} of customer {customer_slug!r} is one of customer {owners[above]!r}'s own "
+                    f"({above!r}): a host name could lead to both"
+                )
+
+
+@attrs.frozen(kw_only=True)
+class Cluster:
+    """A cluster: its facts, and the services that its gateways share.
+
+    Attributes:
+        name: what tenants call it.
+        tier: what enforces the boundary between customers.
+        identity: the UID of its ``kube-system`` namespace; None until it is known.
+        dns: where DNS answers.
+        api_server: where the API server answers.
+        pod_cidrs, service_cidrs, node_cidrs: its networks; what external egress excludes.
+        ingress_addresses: addresses that public names resolve to.
+        apis: API groups that it has beside Kubernetes' own and what its gateways bring, such as ``cert-manager.io``.
+        offers: services that it shares and that no component of its own provides.
+        components: its gateways.
+        bind: as a tenant's: where two offers could serve a use of a gateway.
+        customers: whom it serves.
+    """
+
+    name: str = attrs.field(validator=dns_label)
+    tier: Tier
+    identity: str | None = None
+    dns: Dns = attrs.field(factory=Dns)
+    api_server: ApiServer | None = None
+    pod_cidrs: tuple[str, ...] = attrs.field(default=(), validator=_networks)
+    service_cidrs: tuple[str, ...] = attrs.field(default=(), validator=_networks)
+    node_cidrs: tuple[str, ...] = attrs.field(default=(), validator=_networks)
+    ingress_addresses: tuple[str, ...] = attrs.field(default=(), validator=_addresses)
+    apis: tuple[str, ...] = ()
+    offers: tuple[Offer, ...] = attrs.field(default=(), validator=_distinct)
+    components: tuple[Component, ...] = attrs.field(default=(), validator=_gateways)
+    bind: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    customers: tuple[Customer, ...] = attrs.field(default=(), validator=[many, _apart])
+
+    @property
+    def title(self) -> str:
+        """What it is, for a reader."""
+        return f"cluster {self.name}"
+
+    def home(self, component: Component) -> Home:
+        """Return the place that a gateway is built for: a namespace of its own, without a domain."""
+        assert isinstance(component, Gateway)  # the validator has refused every other
+        return Home(slug=self.name, namespace=component.namespace, domain="", cluster=self.name)
+
+
+Target: TypeAlias = Tenant | Cluster
+"""What a tree is built for: a customer, or the cluster's gateways."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiwi_component_opendesk import OpenDesk
 from kiwi_component_opendesk._needs import TABLE
 from kiwi_component_opendesk._selection import APPS, DEFAULT_APPS, ENTERPRISE_EXTRAS, EXTRAS
-from opendesk_trials import on_trial
+from kiwi_core.testing import trial
 
 EVERYTHING = OpenDesk(apps=APPS, enterprise=True, extras=tuple(EXTRAS))
 COMMUNITY_EXTRAS = sorted(set(EXTRAS) - ENTERPRISE_EXTRAS)
@@ -189,7 +189,7 @@ def test_what_is_needed_comes_first(release: str, first: str) -> None:
 @given(choices())
 @settings(max_examples=40, deadline=None)
 def test_any_choice_composes_and_keeps_the_contract(component: OpenDesk) -> None:
-    found = on_trial(component)
+    found = trial(component)
     assert found.findings == ()
     order = found.releases
     assert order[:2] == ("foundation", "opendesk-migrations-pre")

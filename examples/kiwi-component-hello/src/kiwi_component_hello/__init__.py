@@ -36,9 +36,10 @@ class Hello(Component):
         """Wire the chart: an image by the name of its pin, a derived credential in a Secret, one host."""
         repository, tag = bound.image("hello")
         secret = Secret("hello", {"token": bound.credential("token")})
-        ingress = bound.get(_INGRESS)
+        ingress, host = bound.get(_INGRESS), f"hello.{bound.home.domain}"
         return Wiring(
             secrets=(secret,),
+            hosts=(host,) if ingress else (),
             network=(Workload(name="web", pods={"app": "hello"}, served_by=_INGRESS, ports=(8080,)),),
             overlay={
                 "hello": {
@@ -47,7 +48,7 @@ class Hello(Component):
                     "image": {"repository": repository, "tag": tag},
                     "existingSecret": secret.name,
                     "podAnnotations": {"checksum/secrets": checksum(secret)},
-                    "host": f"hello.{bound.home.domain}" if ingress else "",
+                    "host": host if ingress else "",
                     "ingressClassName": ingress.class_name if ingress else "",
                 }
             },

@@ -100,15 +100,17 @@ class Onyx(Component):
     def wire(self, bound: Bound) -> Wiring:
         """Wire the three charts to what was bound."""
         secrets = onyx_secrets(bound)
+        host = f"{self.host}.{bound.home.domain}"
         return Wiring(
             secrets=tuple(secrets.values()),
             schema=(LLM_MODEL_FLOW,),
             network=workloads(bound, fetches_from=self.fetches_from),
+            hosts=(host,) if bound.get(INGRESS) else (),
             overlay={
                 "onyx": onyx_values(
                     bound,
                     secrets,
-                    host=f"{self.host}.{bound.home.domain}",
+                    host=host,
                     replicas=self.replicas,
                     web_replicas=self.web_replicas,
                     workers=self.workers,

@@ -11,6 +11,7 @@ from kiwi_core.errors import did_you_mean
 
 from kiwi_component_opendesk._credentials import credentials, plain_values, scopes, tree
 from kiwi_component_opendesk._facts import facts
+from kiwi_component_opendesk._outside import hosts, ports
 from kiwi_component_opendesk._selection import APPS, DEFAULT_APPS, ENTERPRISE_EXTRAS, EXTRAS, Chosen, select
 from kiwi_component_opendesk._services import offers, secrets
 
@@ -107,6 +108,8 @@ class OpenDesk(Component):
             plain=tuple(plain for name, late in found.items() for plain in plain_values(name, late)),
             secrets=secrets(self.name, self._chosen, reader),
             network=(synapse,) if "opendesk-synapse" in self._chosen else (),
+            hosts=hosts(self._chosen, bound.home.domain),
+            ports=ports(self._chosen),
         )
 
     @property

@@ -149,7 +149,7 @@ def _layers(
             case "foundation":
                 here = [part for part in parts.values() if part.home.namespace == item.namespace]
                 secrets = [secret for part in here for secret in part.wiring.secrets]
-                quota = inputs.target.quota if isinstance(inputs.target, Tenant) else {}
+                quota = inputs.target.quota if isinstance(inputs.target, Tenant) else dict[str, str]()
                 base = foundation_layer(quota, secrets, (p for p in network if p.namespace == item.namespace))
             case "hooks":
                 wiring = parts[component].wiring

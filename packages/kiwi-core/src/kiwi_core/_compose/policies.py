@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from kiwi_core._compose.bind import Bindings
 from kiwi_core._compose.policy import Policy, namespaces, peer, select, tcp
 from kiwi_core._compose.stack import Part
 from kiwi_core._compose.workloads import Workloads, endpoint_of, outgoing
 from kiwi_core._model.cluster import Cluster
-from kiwi_core._model.gateways import SharedOffer
+from kiwi_core._model.gateways import IngressBinding, SharedOffer
 from kiwi_core._model.late import Value
 from kiwi_core._model.service import Endpoint, UseKey
 from kiwi_core.errors import ComposeError, Problem, raise_all
 
 __all__ = ["policies"]
+
+# cert-manager, pkg/issuer/acme/http/{http,pod}.go: the pods that it starts for a challenge.
+ACME_SOLVER: Final = {"acme.cert-manager.io/http01-solver": "true"}
+ACME_PORT: Final = 8089
 
 
 def policies(
@@ -47,6 +52,7 @@ def policies(
             if binding and endpoint and endpoint.namespace and key not in spoken_for and not _calls_back(binding.offer):
                 found.append(outgoing(part, name, {}, binding, endpoint))
         found += _users(part, parts, bindings, cluster)
+    found += _solvers(parts, bindings)
     counts = Counter((policy.namespace, policy.name) for policy in found)
     problems += [
         Problem(f"two NetworkPolicies are named {name!r}", hint="give one of the workloads another name")
@@ -85,6 +91,30 @@ def _users(part: Part, parts: Mapping[str, Part], bindings: Bindings, cluster: C
             because=f"{part.name} offers {offer.kind}/{offer.name} to the cluster's customers",
             spec={"podSelector": select(offer.pods), "policyTypes": [direction], direction.lower(): [rule]},
         )
+
+
+def _solvers(parts: Mapping[str, Part], bindings: Bindings) -> Iterator[Policy]:
+    """Yield the way from an ingress to the pods that answer ACME's HTTP-01 challenge, in the namespace that asks."""
+    done: set[tuple[str, object]] = set()
+    for name, part in parts.items():
+        for binding in bindings[name].values():
+            endpoint = endpoint_of(binding)
+            if not binding or not endpoint or not isinstance(binding.value, IngressBinding) or not binding.value.issuer:
+                continue
+            namespace = part.home.namespace
+            suffix = f"-{binding.offer.name}" if binding.offer.name != "main" else ""
+            if (namespace, suffix) not in done:
+                done.add((namespace, suffix))
+                yield Policy(
+                    namespace=namespace,
+                    name=f"allow-acme-solvers{suffix}",
+                    because=f"{binding.value.issuer} proves by a challenge that the host names are the customer's",
+                    spec={
+                        "podSelector": select(ACME_SOLVER),
+                        "policyTypes": ["Ingress"],
+                        "ingress": [{"from": [peer(endpoint)], "ports": tcp([ACME_PORT])}],
+                    },
+                )
 
 
 def _own_pods(namespace: str) -> Policy:

@@ -66,32 +66,21 @@ def _nameless(subject: str, part: Part, stack: Stack) -> Iterator[Result]:
 
 
 def _ports(stack: Stack) -> Iterator[Result]:
-    customers = stack.cluster.customers
-    own: set[str] = set()
-    if isinstance(stack.target, Tenant):
-        slug = stack.target.slug
-        own = {port for customer in customers if customer.slug == slug for port in customer.ports}
+    target, customers = stack.target, stack.cluster.customers
     for name, part in stack.parts.items():
         for port in part.wiring.ports:
             subject = f"component {name}"
-            if isinstance(stack.target, Tenant):
-                if port not in own:
-                    yield finding(
-                        LETTER,
-                        subject,
-                        f"its external port {port} is not this customer's on {stack.cluster.title}",
-                        fix=f"add it in the cluster's spec: Customer(slug={slug!r}, …, ports=({port!r},))",
-                    )
+            if isinstance(target, Tenant):
+                if not any(customer.slug == target.slug and port in customer.ports for customer in customers):
+                    message = f"its external port {port} is not this customer's on {stack.cluster.title}"
+                    fix = f"add it in the cluster's spec: Customer(slug={target.slug!r}, …, ports=({port!r},))"
+                    yield finding(LETTER, subject, message, fix=fix)
                 continue
             for customer in customers:
                 if customer.address is None and port in customer.ports:
                     message = f"its external port {port} is customer {customer.slug!r}'s, too"
-                    yield finding(
-                        LETTER,
-                        subject,
-                        message,
-                        fix="give the customer another port, or a public address of its own (address='…')",
-                    )
+                    fix = "give the customer another port, or a public address of its own (address='…')"
+                    yield finding(LETTER, subject, message, fix=fix)
 
 
 def _ingresses(stack: Stack) -> Iterator[Result]:

@@ -9,6 +9,7 @@ from typing import Literal
 import attrs
 
 from kiwi_core._compose.bind import Bindings
+from kiwi_core._compose.lending import secret_keys
 from kiwi_core._compose.order import Edge
 from kiwi_core._compose.policy import Policy
 from kiwi_core._compose.sharing import ClusterTree
@@ -17,8 +18,9 @@ from kiwi_core._model.capture import ChartCapture, SchemaCapture
 from kiwi_core._model.cluster import Cluster, Target
 from kiwi_core._model.component import Component, Declaration, Release, Wiring
 from kiwi_core._model.lane import Lane, Stage
-from kiwi_core._model.late import Pin, Value, late_leaves
+from kiwi_core._model.late import Path, Pin, Value, late_leaves, leaves
 from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
+from kiwi_core._model.secrets import SecretKey
 from kiwi_core._model.service import Home
 
 __all__ = ["ChartFiles", "Inputs", "Package", "Part", "Stack", "StackRelease"]
@@ -144,6 +146,11 @@ class StackRelease:
         """The merged values."""
         return merge(layer.values for layer in self.layers)
 
+    @cached_property
+    def leaves(self) -> tuple[tuple[Path, Value], ...]:
+        """The leaves of the merged values with their paths: what most rules look at."""
+        return tuple(leaves(self.values))
+
 
 @attrs.frozen(kw_only=True, slots=False)
 class Stack:
@@ -214,6 +221,11 @@ class Stack:
     def by_name(self) -> Mapping[str, StackRelease]:
         """The releases by name."""
         return {release.name: release for release in self.releases}
+
+    @cached_property
+    def secret_keys(self) -> Mapping[str, frozenset[SecretKey]]:
+        """For each component, the keys of Secrets that its releases may name."""
+        return {name: secret_keys(part.wiring, self.bindings[name].values()) for name, part in self.parts.items()}
 
     @cached_property
     def foundations(self) -> Mapping[str, str]:

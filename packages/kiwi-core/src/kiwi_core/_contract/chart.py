@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from kiwi_core._compose.stack import StackRelease
 from kiwi_core._compose.values import get, merge
 from kiwi_core._model.capture import UNSAID, ChartCapture, Subchart
-from kiwi_core._model.late import Path, Pin, Value, late_leaves, leaves
+from kiwi_core._model.late import Path, Pin, Value, parts_of
 from kiwi_core.errors import Where
 
 __all__ = [
@@ -67,16 +67,16 @@ def leads(path: Path, to: Path) -> bool:
     return to[: len(path)] == path
 
 
-def named_leaves(tree: Mapping[str, Value]) -> Iterator[tuple[Path, str, Value]]:
-    """Walk a tree of values; yield each leaf with its path and what it is called.
+def named_leaves(release: StackRelease) -> Iterator[tuple[Path, str, Value]]:
+    """Yield each leaf of a release's merged values with its path and what it is called.
 
     That is its last key, or in a list of ``{name: …, value: …}``, such as a container's ``env``, the name.
     """
-    for path, leaf in leaves(tree):
+    for path, leaf in release.leaves:
         name = next((step for step in reversed(path) if isinstance(step, str)), "")
         if path[-1:] == ("value",):
             try:
-                beside = get(tree, (*path[:-1], "name"))
+                beside = get(release.values, (*path[:-1], "name"))
             except KeyError:
                 beside = None
             name = beside if isinstance(beside, str) else name
@@ -85,7 +85,7 @@ def named_leaves(tree: Mapping[str, Value]) -> Iterator[tuple[Path, str, Value]]
 
 def image_pins(release: StackRelease) -> set[str]:
     """Return the names of the image pins in a release's values."""
-    return {late.name for _, late in late_leaves(release.values) if isinstance(late, Pin)}
+    return {late.name for _, leaf in release.leaves for late in parts_of(leaf) if isinstance(late, Pin)}
 
 
 def place(release: StackRelease, path: Path) -> Where | None:

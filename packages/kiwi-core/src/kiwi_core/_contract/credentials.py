@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kiwi_core._compose.lending import named_in
 from kiwi_core._compose.stack import Part, Stack
 from kiwi_core._contract.literals import check_literals
-from kiwi_core._contract.references import check_references, named_in
+from kiwi_core._contract.references import check_references
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven
 from kiwi_core._model.hooks import Hook
 from kiwi_core._model.late import Credential, Late, Value, late_leaves

@@ -8,7 +8,7 @@ from typing import Final
 
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._contract.chart import named_leaves, place
-from kiwi_core._contract.references import secret_keys, secret_names
+from kiwi_core._contract.references import secret_names
 from kiwi_core._contract.results import Result, finding
 from kiwi_core._model.late import Credential, Late, Path, Value, parts_of, skeleton
 from kiwi_core.errors import dotted
@@ -50,8 +50,8 @@ def check_literals(stack: Stack) -> Iterator[Result]:
 
 def _values(release: StackRelease, stack: Stack) -> Iterator[Result]:
     names = secret_names(release.component, stack)
-    keys = {key.key for key in secret_keys(release.component, stack)}
-    for path, name, leaf in named_leaves(release.values):
+    keys = {key.key for key in stack.secret_keys.get(release.component, ())}
+    for path, name, leaf in named_leaves(release):
         if _is_literal(name, leaf) and leaf not in names and not (leaf in keys and _chooses_key(path, name)):
             yield finding(
                 LETTER,

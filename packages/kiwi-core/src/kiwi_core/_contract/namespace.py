@@ -103,7 +103,7 @@ def _values(release: StackRelease, stack: Stack, shared: Mapping[str, set[str]])
         for secret in part.wiring.secrets
         if platform and part.home.namespace == release.namespace
     }
-    for path, name, leaf in named_leaves(release.values):
+    for path, name, leaf in named_leaves(release):
         text, reachable = _text(leaf), shared.get(owners.get(path[:2], release.component), set[str]())
         faults = [*_faults(path, name, text, reachable, release.namespace, stack.target, platform=platform)]
         for fault, fix in (*faults, *(() if platform else _customers(text, stack))):

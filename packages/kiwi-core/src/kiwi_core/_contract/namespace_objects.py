@@ -55,7 +55,7 @@ def _declared(release: StackRelease, slug: str) -> Iterator[Result]:
 
 def _in_values(release: StackRelease) -> Iterator[Result]:
     subject = f"release {release.name}"
-    for found in objects_in(release.values):
+    for found in objects_in(release):
         said, where = f"{dotted(found.path)} is a {found.kind}", place(release, found.path)
         if found.kind in CLUSTER_KINDS and f"{found.kind}/{found.name}" not in release.declared.cluster_objects:
             yield finding(

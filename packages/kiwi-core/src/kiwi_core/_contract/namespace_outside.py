@@ -89,7 +89,7 @@ def _ingresses(stack: Stack) -> Iterator[Result]:
         part = stack.parts.get(release.component)
         if part is None:
             continue
-        for found in objects_in(release.values):
+        for found in objects_in(release):
             spec = get(release.values, found.path) if found.kind == "Ingress" else None
             for host in _rules(spec):
                 if host not in part.wiring.hosts:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import attrs
 
-from kiwi_core._model.late import Late, Path, Value, leaves, skeleton
+from kiwi_core._compose.stack import StackRelease
+from kiwi_core._compose.values import get
+from kiwi_core._model.late import Late, Path, Value, skeleton
 
 __all__ = ["Found", "objects_in"]
 
@@ -36,28 +38,23 @@ class Found:
     namespaces: tuple[str, ...] = ()
 
 
-def objects_in(values: Mapping[str, Value]) -> Iterator[Found]:
-    """Yield the objects in values: maps with ``apiVersion`` and ``kind``, and texts that hold such YAML."""
-    yield from _maps(values, ())
-    for path, leaf in leaves(values):
+def objects_in(release: StackRelease) -> Iterator[Found]:
+    """Yield the objects in a release's values: maps with ``apiVersion`` and ``kind``, and texts that hold such YAML."""
+    for path, leaf in release.leaves:
+        if path[-1:] == ("apiVersion",):
+            yield from _map(get(release.values, path[:-1]), path[:-1])
         text = skeleton(leaf, lambda _: "late") if isinstance(leaf, Late) else leaf
         if isinstance(text, str) and "apiVersion:" in text:
             yield from _documents(text, path)
 
 
-def _maps(tree: Value, path: Path) -> Iterator[Found]:
-    if isinstance(tree, Mapping):
-        kind = tree.get("kind")
-        # A reference to an object has its name beside its kind.
-        if "apiVersion" in tree and isinstance(kind, str) and "name" not in tree:
-            meta = tree.get("metadata")
-            name = meta.get("name") if isinstance(meta, Mapping) else None
-            yield Found(path=path, kind=kind, name=name if isinstance(name, str) else "")
-        for key, item in tree.items():
-            yield from _maps(item, (*path, key))
-    elif isinstance(tree, Sequence) and not isinstance(tree, str):
-        for index, item in enumerate(tree):
-            yield from _maps(item, (*path, index))
+def _map(tree: Value, path: Path) -> Iterator[Found]:
+    kind = tree.get("kind") if isinstance(tree, Mapping) else None
+    # A reference to an object has its name beside its kind.
+    if isinstance(tree, Mapping) and isinstance(kind, str) and "name" not in tree:
+        meta = tree.get("metadata")
+        name = meta.get("name") if isinstance(meta, Mapping) else None
+        yield Found(path=path, kind=kind, name=name if isinstance(name, str) else "")
 
 
 def _documents(text: str, path: Path) -> Iterator[Found]:

@@ -43,7 +43,7 @@ VERSION: Final = re.compile(r"latest|v?\d+\.\d+\.\d+.*")
 def check_places(release: StackRelease) -> Iterator[Result]:
     """Look at every value of a release, late texts included."""
     tree = effective(release, release.capture) if release.capture else release.values
-    for path, name, leaf in named_leaves(release.values):
+    for path, name, leaf in named_leaves(release):
         text = _text(leaf)
         if text and (_is_image(path, name, text, release.values) or _is_tag(path, name, text, tree, release)):
             yield finding(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-import attrs
-
+from kiwi_core._compose.lending import named_in
 from kiwi_core._compose.stack import Part, Stack, StackRelease
 from kiwi_core._compose.values import get
 from kiwi_core._contract.chart import leads, place
 from kiwi_core._contract.results import Result, finding
-from kiwi_core._model.late import Credential, Late, Path, Value, leaves, parts_of
+from kiwi_core._model.late import Path, Value
 from kiwi_core._model.secrets import SecretKey, checksum
 from kiwi_core.errors import did_you_mean, dotted
 
-__all__ = ["check_references", "is_reference", "named_in", "secret_keys", "secret_names"]
+__all__ = ["check_references", "is_reference", "secret_names"]
 
 LETTER = "e"
 
@@ -24,36 +23,9 @@ REFERENCES: Final = frozenset({"existingSecret", "existingSecretName", "secretNa
 SELECTORS: Final = frozenset({("secretKeyRef", "name"), ("secretRef", "name")})
 
 
-def named_in(value: object) -> Iterator[Credential | SecretKey]:
-    """Yield the credentials and keys of Secrets in a binding or an offer, whatever its class."""
-    if isinstance(value, SecretKey):
-        yield value
-    elif isinstance(value, Late):
-        yield from (part for part in parts_of(value) if isinstance(part, Credential))
-    elif isinstance(value, Mapping):
-        for item in cast("Mapping[object, object]", value).values():
-            yield from named_in(item)
-    elif isinstance(value, list | tuple):
-        for item in cast("Sequence[object]", value):
-            yield from named_in(item)
-    elif attrs.has(form := type(value)):
-        for field in attrs.fields(form):
-            yield from named_in(getattr(value, field.name))
-
-
-def secret_keys(component: str, stack: Stack) -> set[SecretKey]:
-    """Return the keys of Secrets that a component's releases may name: its own, and what its bindings lend."""
-    part = stack.parts.get(component)
-    if part is None:
-        return set()
-    bindings = (binding for binding in stack.bindings[component].values() if binding)
-    lent = {key for binding in bindings for key in named_in(binding.value) if isinstance(key, SecretKey)}
-    return lent | {SecretKey(secret.name, key) for secret in part.wiring.secrets for key in secret.data}
-
-
 def secret_names(component: str, stack: Stack) -> set[str]:
     """Return the names of the Secrets that a component's releases may name."""
-    return {key.secret for key in secret_keys(component, stack)}
+    return {key.secret for key in stack.secret_keys.get(component, ())}
 
 
 def is_reference(leaf: Value, names: set[str]) -> bool:
@@ -74,7 +46,7 @@ def check_references(stack: Stack) -> Iterator[Result]:
 
 def _names(release: StackRelease, stack: Stack) -> Iterator[Result]:
     names = secret_names(release.component, stack)
-    for path, leaf in leaves(release.values):
+    for path, leaf in release.leaves:
         if isinstance(leaf, str) and leaf and leaf not in names and _refers(path, release.values):
             yield finding(
                 LETTER,
@@ -97,9 +69,9 @@ def _refers(path: Path, values: Mapping[str, Value]) -> bool:
 
 def _keys(release: StackRelease, stack: Stack) -> Iterator[Result]:
     """Look at the keys that are chosen beside the name of a Secret."""
-    known = secret_keys(release.component, stack)
+    known = stack.secret_keys.get(release.component, frozenset())
     names = {key.secret for key in known}
-    for path, leaf in leaves(release.values):
+    for path, leaf in release.leaves:
         if not isinstance(leaf, str) or leaf not in names or path[-1] not in {"name", *REFERENCES}:
             continue
         beside = get(release.values, path[:-1])
@@ -121,7 +93,7 @@ def _keys(release: StackRelease, stack: Stack) -> Iterator[Result]:
 def _restarts(release: StackRelease, stack: Stack) -> Iterator[Result]:
     part = stack.parts.get(release.component)
     declared = part.wiring.secrets if part else ()
-    there = {leaf: path for path, leaf in leaves(release.values) if isinstance(leaf, str)}
+    there = {leaf: path for path, leaf in release.leaves if isinstance(leaf, str)}
     used = [secret for secret in declared if secret.name in there]
     # One mark may be that of all Secrets, of those that this release consumes, or of a single one.
     marks = {checksum(*secrets): secrets for secrets in (declared, used, *([secret] for secret in used))}
@@ -156,7 +128,7 @@ def _hooks(part: Part, stack: Stack) -> Iterator[Result]:
     for hook in (*part.wiring.pre, *part.wiring.post):
         offers = [binding.offer for use in hook.on if (binding := bound.get(use.key))]
         lent = {key for offer in offers for key in named_in(offer) if isinstance(key, SecretKey)}
-        known = secret_keys(part.name, stack) | lent
+        known = stack.secret_keys[part.name] | lent
         for variable, value in hook.job().env.items():
             if isinstance(value, SecretKey) and value not in known:
                 yield finding(

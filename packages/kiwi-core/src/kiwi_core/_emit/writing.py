@@ -15,6 +15,8 @@ from kiwi_core._model.late import Credential, Late, Pin, Quoted, Text, Value
 
 __all__ = ["expression", "go_string", "quoted", "yaml_lines", "yaml_text"]
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 # Those that JSON leaves as they are and YAML or a line-based reader does not: DEL, C1, line separators, the BOM,
 # and the noncharacters that YAML's grammar leaves out (YAML 1.2, section 5.1).
 _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -22,13 +24,13 @@ _UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 def quoted(text: str) -> str:
     """Return a string as a double-quoted YAML scalar, safe in a Go template and from ``ref+``."""
-    written = json.dumps(text, ensure_ascii=False).replace("{{", "\\u007b\\u007b").replace("ref+", "ref\\u002b")
+    written = _encode(text).replace("{{", "\\u007b\\u007b").replace("ref+", "ref\\u002b")
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
 
 
 def go_string(text: str) -> str:
     """Return a string as a literal of a Go template action."""
-    written = json.dumps(text, ensure_ascii=False).replace("ref+", "ref\\u002b").replace("{{", "\\u007b\\u007b")
+    written = _encode(text).replace("ref+", "ref\\u002b").replace("{{", "\\u007b\\u007b")
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
 
 

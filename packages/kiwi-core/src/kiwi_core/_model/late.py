@@ -147,14 +147,18 @@ def text(template: str, **parts: str | Credential | Pin | Quoted) -> Text:
 
 def leaves(value: Value, path: Path = ()) -> Iterator[tuple[Path, Value]]:
     """Walk a tree of values; yield each leaf with its path. An empty map or list is a leaf."""
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from leaves(item, (*path, key))
-    elif isinstance(value, Sequence) and not isinstance(value, str) and value:
-        for index, item in enumerate(value):
-            yield from leaves(item, (*path, index))
-    else:
-        yield path, value
+    # A stack of its own: a generator within a generator for each level would hand every leaf through all of them.
+    found: list[tuple[Path, Value]] = [(path, value)]
+    while found:
+        here, item = found.pop()
+        if isinstance(item, str | Late) or not item:
+            yield here, item
+        elif isinstance(item, Mapping):
+            found.extend([((*here, key), below) for key, below in item.items()][::-1])
+        elif isinstance(item, Sequence):
+            found.extend([((*here, index), below) for index, below in enumerate(item)][::-1])
+        else:
+            yield here, item
 
 
 def late_leaves(value: Value) -> Iterator[tuple[Path, Credential | Pin]]:

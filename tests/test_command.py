@@ -17,7 +17,7 @@ EXPLAINED = {
         "release onyx of onyx, stage 050-components",
         "after onyx-redis: onyx uses redis/onyx of component onyx",
         "component onyx from kiwi-component-onyx 0.1.0",
-        "uses postgres/onyx: served by component existing-services",
+        "uses postgres/onyx: served by component opendesk",
         "chart onyx: ghcr.io/onyx-dot-app/charts/onyx 0.8.19 (examples/od-platform/environments/dev/charts.yaml:6",
     ],
     "onyx.api.resources.requests.cpu": [
@@ -33,7 +33,7 @@ EXPLAINED = {
         "<Credential(scope='onyx', purpose='postgres/onyx'",
     ],
     "allow-dns": ["policy allow-dns: every pod resolves names"],
-    "existing-services": ["component existing-services from kiwi-core", "offers postgres/main"],
+    "opendesk": ["component opendesk from kiwi-component-opendesk", "offers postgres/main", "offers oidc/main"],
 }
 
 

@@ -20,22 +20,7 @@ domain = "kiwistack.example"
 cluster = "core-1"
 
 [[components]]
-kind = "existing-services"
-
-[components.postgres]
-host = "postgresql"
-admin = { secret = "postgresql", key = "postgres-password" }
-pods = { "app.kubernetes.io/name" = "postgresql" }
-
-[components.bucket]
-endpoint_url = "http://minio:9000"
-admin_user = "admin"
-admin = { secret = "minio", key = "root-password" }
-pods = { "app.kubernetes.io/name" = "minio" }
-
-[components.oidc]
-issuer = "https://id.{domain}/realms/kiwistack"
-pods = { "app.kubernetes.io/name" = "keycloak" }
+kind = "opendesk"
 
 [[components]]
 kind = "onyx"
@@ -50,25 +35,35 @@ pod_cidrs = ["10.244.0.0/16"]
 service_cidrs = ["10.96.0.0/12"]
 node_cidrs = ["192.0.2.0/24"]
 ingress_addresses = ["198.51.100.10"]
-apis = ["cert-manager.io"]
 
-[[offers]]
-kind = "ingress"
-namespace = "kiwi-ingress"
-pods = { "app.kubernetes.io/name" = "ingress-nginx", "app.kubernetes.io/component" = "controller" }
-class_name = "nginx"
+[api_server]
+address = "192.0.2.10"
+
+[[components]]
+kind = "ingress-nginx"
 issuer = "letsencrypt"
 
-[[offers]]
-kind = "llm"
-namespace = "kiwi-llm-gateway"
-pods = { "app.kubernetes.io/name" = "litellm" }
+[[components]]
+kind = "cert-manager"
+email = "operator@platform.example"
 
-[[offers]]
-kind = "search"
-namespace = "kiwi-search-gateway"
-pods = { "app.kubernetes.io/name" = "searxng" }
+[[components]]
+kind = "litellm"
+
+[[components]]
+kind = "searxng"
+
+[[customers]]
+slug = "kiwistack"
+domain = "kiwistack.example"
+ports = ["25/tcp", "587/tcp", "993/tcp", "995/tcp", "10000/udp"]
+
+[[customers]]
+slug = "acme"
+domain = "acme.example"
 """
+
+TARGETS = ("cust-kiwistack", "cust-acme", "core-1")
 
 
 @pytest.fixture
@@ -83,43 +78,140 @@ def files_in(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def recorded(repo: Path, key: str, *, build: bool = False) -> object:
+    """What a tree's manifest says."""
+    if build:
+        kiwistack("build", repo)
+    return json.loads((repo / "generated" / "manifest.json").read_bytes())[key]
+
+
 def findings(printed: str) -> list[dict[str, str]]:
     results = json.loads(printed)["results"]
     return [result for result in results if result["outcome"] == "finding"]
 
 
-def test_dev_has_no_finding() -> None:
-    assert findings(kiwistack("check", CUSTOMER, "--json")) == []
+@pytest.mark.parametrize("name", TARGETS)
+def test_dev_has_no_finding(name: str) -> None:
+    assert findings(kiwistack("check", EXAMPLES / name, "--json")) == []
 
 
-def test_the_cluster_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", str(EXAMPLES / "core-1")]) == 0
-    assert "offers ingress, llm, search" in capsys.readouterr().out
-
-
+@pytest.mark.parametrize(("name", "images"), [("cust-kiwistack", 5), ("cust-acme", 1), ("core-1", 8)])
 def test_dogfood_wants_digests_and_nothing_else_and_its_commands_give_them(
-    copy: Path, capsys: pytest.CaptureFixture[str]
+    copy: Path, capsys: pytest.CaptureFixture[str], name: str, images: int
 ) -> None:
-    customer = str(copy / "cust-kiwistack")
-    assert main(["check", customer, "--lane", "dogfood", "--json"]) == 1
+    target = str(copy / name)
+    assert main(["check", target, "--lane", "dogfood", "--json"]) == 1
     found = findings(capsys.readouterr().out)
     assert {result["rule"] for result in found} == {"c"}
-    assert len(found) == 5
+    assert len(found) == images
     assert all("has no digest" in result["message"] for result in found)
-    images = copy / "od-platform" / "environments" / "dogfood" / "images.yaml"
+    file = copy / "od-platform" / "environments" / "dogfood" / "images.yaml"
     comment = "# what dogfood runs\n"
-    images.write_text(comment + images.read_text(encoding="utf-8"), encoding="utf-8")
+    file.write_text(comment + file.read_text(encoding="utf-8"), encoding="utf-8")
     for result in found:
         command, words = result["fix"].split(" ")[0], result["fix"].split(" ")[1:]
         assert command == "kiwistack"
         assert main([word.replace("<digest>", "0" * 64) for word in words]) == 0
-    assert images.read_text(encoding="utf-8").startswith(comment)
+    assert file.read_text(encoding="utf-8").startswith(comment)
     capsys.readouterr()
-    assert main(["build", customer, "--lane", "dogfood"]) == 0
-    written = files_in(copy / "cust-kiwistack" / "generated")
+    assert main(["build", target, "--lane", "dogfood"]) == 0
+    written = files_in(copy / name / "generated")
     assert not any(path.startswith("charts/") for path in written)
     assert b"oci://%s/%s" in written["helmfile.yaml.gotmpl"]
-    assert not re.search(rb"v4\.6\.1|0\.8\.19", written["helmfile.yaml.gotmpl"] + written["values/onyx.yaml.gotmpl"])
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_an_image_or_a_chart_stands_in_one_place(copy: Path, name: str) -> None:
+    kiwistack("build", copy / name)
+    written = files_in(copy / name / "generated")
+    summary = json.loads(written["stack.json"])
+    told = {"stack.json", "environments/dev/images.yaml", "environments/dev/charts.yaml"}
+    others = b"".join(content for path, content in written.items() if path not in told)
+    pinned = written["environments/dev/images.yaml"].decode()
+    for reference in summary["images"].values():
+        image, _, tag = reference.partition(":")
+        version, _, digest = tag.partition("@")
+        assert f'"{tag}"' in pinned
+        assert image.encode() not in others
+        assert f":{version}".encode() not in others
+        assert not digest or digest.encode() not in others
+    assert len(summary["images"]) >= 5
+
+
+@pytest.mark.parametrize(
+    ("pin", "changed"),
+    [
+        (("--image", "opendesk-xwiki=17.4.5@sha256:" + "0" * 64), "environments/dev/images.yaml"),
+        (("--chart", "opendesk-xwiki=9.9.9"), "environments/dev/charts.yaml"),
+    ],
+)
+def test_a_pin_that_is_bumped_changes_the_files_that_it_stands_in_and_no_others(
+    copy: Path, pin: tuple[str, str], changed: str
+) -> None:
+    customer = copy / "cust-kiwistack"
+    kiwistack("build", customer)
+    before = files_in(customer / "generated")
+    kiwistack("pins", "bump", customer, *pin)
+    kiwistack("build", customer)
+    after = files_in(customer / "generated")
+    assert sorted(before) == sorted(after)
+    assert {path for path in after if after[path] != before[path]} == {changed, "stack.json", "manifest.json"}
+
+
+def test_a_tenant_records_the_tree_of_its_cluster_and_check_says_when_they_disagree(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customer, cluster = copy / "cust-acme", copy / "core-1"
+    assert recorded(customer, "cluster_tree", build=True) is None
+    kiwistack("build", cluster)
+    assert recorded(customer, "cluster_tree", build=True) == recorded(cluster, "digest")
+    assert main(["check", str(customer)]) == 0
+    kiwistack("pins", "bump", cluster, "--image", "searxng=2026.11.1")
+    kiwistack("build", cluster)
+    capsys.readouterr()
+    assert main(["check", str(customer)]) == 1
+    shown = capsys.readouterr().out
+    assert "finding: [a] cluster core-1: this tree was checked against sha256:" in shown
+    assert str(recorded(cluster, "digest")) in shown
+    kiwistack("build", customer)
+    assert main(["check", str(customer)]) == 0
+
+
+def test_a_tenant_is_not_built_for_a_cluster_that_says_something_other_than_its_tree(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = copy / "core-1"
+    kiwistack("build", cluster)
+    spec = cluster / "cluster.py"
+    text = spec.read_text(encoding="utf-8")
+    spec.write_text(text.replace('issuer="letsencrypt"', 'issuer="other"'), encoding="utf-8")
+    assert main(["build", str(copy / "cust-acme")]) == 1
+    shown = capsys.readouterr().out
+    assert "[a] cluster core-1: its spec says something other" in shown
+    assert f"kiwistack build {cluster}" in shown
+    kiwistack("build", cluster)
+    assert main(["build", str(copy / "cust-acme")]) == 0
+
+
+def test_another_customer_changes_the_cluster_and_not_its_neighbours(copy: Path) -> None:
+    customer, cluster = copy / "cust-acme", copy / "core-1"
+    kiwistack("build", cluster)
+    kiwistack("build", customer)
+    before, gateways = files_in(customer / "generated"), files_in(cluster / "generated")
+    spec = cluster / "cluster.py"
+    third = '    customers=(\n        Customer(slug="third", domain="third.example"),\n'
+    text = spec.read_text(encoding="utf-8").replace("    customers=(\n", third)
+    spec.write_text(text, encoding="utf-8")
+    kiwistack("build", cluster)
+    kiwistack("build", customer)
+    after, now = files_in(customer / "generated"), files_in(cluster / "generated")
+    assert {path for path in after if after[path] != before[path]} == {"manifest.json"}
+    changed = {path for path in now if now[path] != gateways[path]}
+    assert changed == {
+        "manifest.json",
+        "stack.json",
+        *(f"values/foundation-{name}.yaml.gotmpl" for name in ("ingress", "llm-gateway", "search-gateway")),
+    }
 
 
 def test_an_onyx_before_the_table_that_its_seed_needs_is_refused(
@@ -140,8 +232,8 @@ def test_python_and_toml_give_equal_values(copy: Path) -> None:
         (copy / f"{spec}.py").unlink()
         (copy / f"{spec}.toml").write_text(text, encoding="utf-8")
     data = engine.load(copy / "cust-kiwistack").stack
-    assert data.tenant == python.tenant
-    assert data.inputs.cluster == python.inputs.cluster
+    assert data.target == python.target
+    assert data.cluster == python.cluster
 
 
 def test_two_builds_on_two_machines_are_the_same(tmp_path: Path, copy: Path) -> None:
@@ -163,12 +255,9 @@ def test_two_builds_on_two_machines_are_the_same(tmp_path: Path, copy: Path) -> 
 def test_what_a_tenant_did_not_choose_leaves_no_trace(copy: Path, tmp_path: Path) -> None:
     spec = copy / "cust-kiwistack" / "tenant.py"
     text = spec.read_text(encoding="utf-8")
-    spec.write_text(
-        text.replace("from kiwi_component_onyx import Onyx\n\n", "")
-        .replace("        Onyx(", "        *(")
-        .replace('        *(replicas=2, email_domains=("kiwistack.example",)),\n', ""),
-        encoding="utf-8",
-    )
+    assert "        Onyx(" in text
+    kept = [line for line in text.splitlines() if "Onyx(" not in line and "kiwi_component_onyx" not in line]
+    spec.write_text("\n".join(kept) + "\n", encoding="utf-8")
     shutil.rmtree(copy / "cust-kiwistack" / "overlays")
     kiwistack("build", copy / "cust-kiwistack", "--out", tmp_path / "out")
     written = files_in(tmp_path / "out")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import yaml
+from kiwi_component_opendesk.pins import entries
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -50,16 +51,24 @@ def kiwistack(*words: str | Path, cwd: Path = ROOT, environment: Mapping[str, st
     return done.stdout
 
 
-def with_stub_charts(folder: Path) -> Path:
-    """Copy the examples, with a stub in place of every chart that is not a package's own; return the customer's."""
+def with_stub_charts(folder: Path, *, enterprise: bool = False) -> Path:
+    """Copy the examples, with a stub in place of every chart that is not a package's own; return the folder.
+
+    Args:
+        folder: where to.
+        enterprise: whether the pins of openDesk's Enterprise edition are added.
+    """
     shutil.copytree(EXAMPLES, folder, ignore=shutil.ignore_patterns("generated", "kiwi-component-*"))
     lane = folder / "od-platform" / "environments" / "dev"
+    if enterprise:
+        for what in ("charts", "images"):
+            (lane / f"{what}.yaml").write_text(f"{what}:\n{entries(what, enterprise=True)}", encoding="utf-8")
     pins = cast("dict[str, dict[str, dict[str, str]]]", yaml.safe_load((lane / "charts.yaml").read_text()))
     for name, pin in pins["charts"].items():
         stub_chart(lane / "stubs" / name, name=pin["name"], version=pin["version"])
         pin["path"] = f"stubs/{name}"
     (lane / "charts.yaml").write_text(json.dumps(pins), encoding="utf-8")
-    return folder / "cust-kiwistack"
+    return folder
 
 
 def helmfile(

@@ -50,7 +50,7 @@ __all__ = [
     "trial",
 ]
 
-EXTERNAL_PORTS: Final = ("25/tcp", "587/tcp", "993/tcp", "995/tcp", "10000/udp")
+_EXTERNAL_PORTS: Final = ("25/tcp", "587/tcp", "993/tcp", "995/tcp", "10000/udp")
 """Those of mail and video calls: what the customer on trial may have."""
 
 CLUSTER: Final = Cluster(
@@ -61,7 +61,7 @@ CLUSTER: Final = Cluster(
     node_cidrs=("192.0.2.0/24",),
     api_server=ApiServer(address="192.0.2.1"),
     apis=("cert-manager.io",),
-    customers=(Customer(slug="trial", domain="trial.example", ports=EXTERNAL_PORTS),),
+    customers=(Customer(slug="trial", domain="trial.example", ports=_EXTERNAL_PORTS),),
     offers=(
         IngressOffer(namespace="kiwi-ingress", issuer="letsencrypt"),
         LlmOffer(namespace="kiwi-llm-gateway"),

@@ -99,4 +99,4 @@ def place(release: StackRelease, path: Path) -> Where | None:
 def capture_command(release: StackRelease) -> str:
     """Return the command that captures the chart of a release."""
     name = release.chart.name if release.chart else release.declared.chart
-    return f"kiwistack component capture chart <folder or .tgz of {name}> --out <package>/facts/charts"
+    return f"kiwistack component capture chart <folder or .tgz of {name}> --out <package>/facts"

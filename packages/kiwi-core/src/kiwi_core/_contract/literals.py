@@ -26,7 +26,7 @@ SUSPICIOUS: Final = re.compile(
 # Values that hold one, whatever they are called: a password in a URL, and a private key.
 HOLDS: Final = re.compile(r"://[^\s/:@]*:(?![$<]|\{\{|%\()[^\s/@]+@|-----BEGIN [A-Z ]*PRIVATE KEY-----")
 # Switches, and what is filled in when it runs.
-HARMLESS: Final = re.compile(r"(?i)true|false|\$[({].*|.*\{\{.*")
+HARMLESS: Final = re.compile(r"(?i)true|false|\$[({].*|.*\{\{.*|os\.environ/\w+")
 # What stands for a late part in a text; HOLDS passes over it, as over any variable.
 LATE: Final = "$"
 

@@ -71,7 +71,7 @@ def _helmfile(stack: Stack) -> bytes:
         lines.append("repositories:")
         for address, name in repositories.items():
             lines += [f'- "name": {quoted(_repository(address))}', f'  "url": {{{{ {_location(name)} | toJson }}}}']
-    lines.append("releases:")
+    lines.append("releases:" if stack.releases else "releases: []")
     for release in stack.releases:
         lines += _release(release, stack)
     return ("\n".join(lines) + "\n").encode()

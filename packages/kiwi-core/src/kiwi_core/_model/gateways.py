@@ -159,14 +159,25 @@ class Ingress(Use[IngressBinding]):
 
 @attrs.frozen(kw_only=True)
 class IngressOffer(SharedOffer):
-    """An ingress controller that the cluster shares."""
+    """An ingress controller that the cluster shares.
+
+    Attributes:
+        class_name: the IngressClass.
+        issuer: the cert-manager ClusterIssuer; None when certificates come otherwise.
+        plain_port, port: TCP ports of its pods for HTTP and HTTPS.
+    """
 
     kind: ClassVar[str] = "ingress"
     calls_back: ClassVar[bool] = True
 
     class_name: str = "nginx"
     issuer: str | None = None
+    plain_port: int = attrs.field(default=80, validator=port)
     port: int = attrs.field(default=443, validator=port)
+
+    def endpoint(self) -> Endpoint:
+        """Return its pods with both ports: challenges of ACME are asked for on the plain one."""
+        return Endpoint(ports=(self.plain_port, self.port), pods=self.pods, namespace=self.namespace)
 
     def bind(self, use: Use[object], asked: Asked, home: Home) -> IngressBinding:  # noqa: ARG002 -- the interface
         """Give the class and the issuer."""

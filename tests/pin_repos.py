@@ -14,10 +14,32 @@ from trees import EXAMPLES
 
 __all__ = ["Customer", "alone_with_git", "git"]
 
+TENANT = """\
+from kiwi_component_onyx import Onyx
+from kiwi_core import BucketOffer, ExistingServices, PostgresOffer, SecretKey, Tenant
+
+tenant = Tenant(
+    slug="kiwistack",
+    domain="kiwistack.example",
+    cluster="core-1",
+    components=(
+        ExistingServices(
+            postgres=PostgresOffer(host="postgresql", admin=SecretKey("postgresql", "postgres-password")),
+            bucket=BucketOffer(
+                endpoint_url="http://minio:9000", admin_user="admin", admin=SecretKey("minio", "root-password")
+            ),
+        ),
+        Onyx(),
+    ),
+)
+"""
+OTHERS = "  # The gateways"
+"""The line of the examples' pin files behind which the pins of gateways and of openDesk stand."""
+
 
 @attrs.frozen(kw_only=True)
 class Customer:
-    """A copy of the example customer, whose template is a git repository with one commit.
+    """A copy of the example customer with Onyx alone, whose template is a git repository with one commit.
 
     Attributes:
         root: the customer's folder.
@@ -33,6 +55,9 @@ class Customer:
         alone_with_git(folder, monkeypatch)
         shutil.copytree(EXAMPLES, folder / "all", ignore=shutil.ignore_patterns("generated", "kiwi-component-*"))
         customer = cls(root=folder / "all" / "cust-kiwistack", template=folder / "all" / "od-platform")
+        (customer.root / "tenant.py").write_text(TENANT, encoding="utf-8")
+        for path in (customer.template / "environments").rglob("*.yaml"):
+            path.write_text(path.read_text(encoding="utf-8").partition(OTHERS)[0], encoding="utf-8")
         git(customer.template, "init", "--quiet", "--initial-branch=main")
         git(customer.template, "add", ".")
         git(customer.template, "commit", "--quiet", "--message", "The platform")

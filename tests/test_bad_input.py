@@ -67,7 +67,7 @@ class Customer:
 @pytest.fixture
 def customer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Customer:
     for name in ("od-platform", "core-1"):
-        shutil.copytree(EXAMPLES / name, tmp_path / name)
+        shutil.copytree(EXAMPLES / name, tmp_path / name, ignore=shutil.ignore_patterns("generated"))
     made = Customer(tmp_path)
     made.repo.mkdir()
     shutil.copy(EXAMPLES / "cust-kiwistack" / "kiwi.toml", made.repo)
@@ -92,6 +92,15 @@ def toml(text: str) -> Callable[[Customer], object]:
     def write(customer: Customer) -> None:
         customer.spec.unlink()
         (customer.repo / "tenant.toml").write_text(text, encoding="utf-8")
+
+    return write
+
+
+def cluster(old: str, new: str, head: str = "") -> Callable[[Customer], object]:
+    def write(customer: Customer) -> None:
+        path = customer.root / "core-1" / "cluster.py"
+        customer.replace(path, old, new)
+        customer.replace(path, "from kiwi_core", f"{head}from kiwi_core")
 
     return write
 
@@ -155,6 +164,44 @@ CASES: dict[str, tuple[Callable[[Customer], object], list[str]]] = {
         ["kiwi.toml:1", "prod", "dogfood"],
     ),
     "no kiwi.toml": (lambda customer: (customer.repo / "kiwi.toml").unlink(), ["kiwi.toml", "no such file"]),
+    "an app that openDesk does not have": (
+        toml(HEAD + '[[components]]\nkind = "opendesk"\napps = ["nextcluod"]\n'), ["tenant.toml:6", "did you mean 'nextcloud'"],
+    ),
+    "an app without what it depends on": (
+        toml(HEAD + '[[components]]\nkind = "onyx"\n'),
+        ["'onyx' uses postgres/onyx", "'onyx' uses bucket/onyx-files", "no component of the tenant offers", "2 problems"],
+    ),
+    "no app at all": (toml(HEAD + '[[components]]\nkind = "opendesk"\napps = []\n'), ["tenant.toml:6", "no app is chosen"]),
+    "a gateway that the cluster lacks": (cluster('        IngressNginx(issuer="letsencrypt"),\n', ""), ["'hello' uses ingress/hello", "'core-1' does not offer"]),
+    "a gateway among a tenant's components": (
+        toml(HEAD + '[[components]]\nkind = "searxng"\n'), ["tenant.toml", "searxng", "is a gateway", "cluster"],
+    ),
+    "a customer's component in a cluster": (
+        cluster("SearXng()", "SearXng(), Hello()", "from kiwi_component_hello import Hello\n"),
+        ["cluster.py", "'hello' is no gateway"],
+    ),
+    "two gateways of one kind": (
+        cluster("SearXng()", 'SearXng(), SearXng(name="other")'), ["cluster.py", "kiwi-search-gateway", "one gateway of a kind"],
+    ),
+    "a customer that the cluster does not serve": (
+        cluster('slug="acme"', 'slug="acne"'), ["'acme'", "did you mean 'acne'", "Customer(slug='acme'"],
+    ),
+    "two customers with one domain": (
+        cluster('domain="acme.example"', 'domain="kiwistack.example"'), ["cluster.py", "'kiwistack' and 'acme'", "one domain"],
+    ),
+    "a customer's domain within another's": (
+        cluster('domain="acme.example"', 'domain="wiki.kiwistack.example"'), ["cluster.py", "'wiki.kiwistack.example'", "both"],
+    ),
+    "two customers with one external port": (
+        cluster('domain="acme.example"', 'domain="acme.example", ports=("25/tcp",)'), ["cluster.py", "25/tcp", "address="],
+    ),
+    "an external port that is none": (
+        cluster('domain="acme.example"', 'domain="acme.example", ports=("25",)'), ["cluster.py", "'25'", "10000/udp"],
+    ),
+    "a customer twice": (cluster('slug="kiwistack"', 'slug="acme"'), ["cluster.py", "'acme' stands twice"]),
+    "a domain that the cluster knows otherwise": (
+        spec('"acme.example"', '"acme.test"'), ["tenant.py", "'acme.test'", "cluster.py says 'acme.example'"],
+    ),
     "two specs": (lambda customer: (customer.repo / "tenant.toml").write_text(""), ["tenant.py and tenant.toml"]),
 }  # fmt: skip
 

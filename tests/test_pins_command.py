@@ -258,7 +258,7 @@ def test_a_registry_that_is_down_is_told_and_nothing_changes(
     said = capsys.readouterr()
     assert said.out == ""
     assert f"images.yaml:25: images.redis.tag: {host} cannot be reached: Connection refused (asked 3 times)" in said.err
-    assert "2 problems" in said.err
+    assert "(asked 3 times), and so of 1 more" in said.err
 
 
 def test_a_build_loads_no_client_for_the_network(customer: Customer) -> None:

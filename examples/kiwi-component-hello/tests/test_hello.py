@@ -3,6 +3,7 @@ from __future__ import annotations
 import attrs
 import pytest
 from kiwi_component_hello import Hello
+from kiwi_core.errors import ComposeError
 from kiwi_core.testing import CLUSTER, ComponentKit, trial
 
 
@@ -14,9 +15,10 @@ def test_the_greeting_reaches_the_chart() -> None:
     assert trial(Hello(greeting="Hi")).values("hello")["greeting"] == "Hi"
 
 
-def test_it_has_a_host_where_there_is_an_ingress() -> None:
+def test_it_has_a_host_at_the_clusters_ingress() -> None:
     assert trial(Hello()).values("hello")["host"] == "hello.trial.example"
-    assert trial(Hello(), cluster=attrs.evolve(CLUSTER, offers=())).values("hello")["host"] == ""
+    with pytest.raises(ComposeError, match="does not offer"):
+        trial(Hello(), cluster=attrs.evolve(CLUSTER, offers=()))
 
 
 def test_nobody_to_say_it_is_refused() -> None:

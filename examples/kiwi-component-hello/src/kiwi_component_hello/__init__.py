@@ -29,17 +29,17 @@ class Hello(Component):
     replicas: int = attrs.field(default=1, validator=attrs.validators.ge(1))
 
     def declare(self) -> Declaration:
-        """Say what it is made of: one release of the chart in this package, reached through the ingress if there is one."""
-        return Declaration(releases=(Release(name="hello", chart="hello", uses=(_INGRESS,)),), wants=(_INGRESS,))
+        """Say what it is made of: one release of the chart in this package, reached through the cluster's ingress."""
+        return Declaration(releases=(Release(name="hello", chart="hello", uses=(_INGRESS,)),))
 
     def wire(self, bound: Bound) -> Wiring:
         """Wire the chart: an image by the name of its pin, a derived credential in a Secret, one host."""
         repository, tag = bound.image("hello")
         secret = Secret("hello", {"token": bound.credential("token")})
-        ingress, host = bound.get(_INGRESS), f"hello.{bound.home.domain}"
+        ingress, host = bound[_INGRESS], f"hello.{bound.home.domain}"
         return Wiring(
             secrets=(secret,),
-            hosts=(host,) if ingress else (),
+            hosts=(host,),
             network=(Workload(name="web", pods={"app": "hello"}, served_by=_INGRESS, ports=(8080,)),),
             overlay={
                 "hello": {
@@ -48,8 +48,8 @@ class Hello(Component):
                     "image": {"repository": repository, "tag": tag},
                     "existingSecret": secret.name,
                     "podAnnotations": {"checksum/secrets": checksum(secret)},
-                    "host": host if ingress else "",
-                    "ingressClassName": ingress.class_name if ingress else "",
+                    "host": host,
+                    "ingressClassName": ingress.class_name,
                 }
             },
         )

@@ -193,7 +193,8 @@ def _own_edges(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[E
     """Yield the edges of a component's releases from their needs and uses."""
     for release in part.declaration.releases:
         for need in release.needs:
-            yield Edge(need, release.name, f"component {part.name} says that {release.name} needs it")
+            reason = release.reasons.get(need, f"component {part.name} says that {release.name} needs it")
+            yield Edge(need, release.name, reason)
         for use in release.uses:
             binding = bound[use.key]
             if binding and binding.offer.release:

@@ -92,7 +92,16 @@ def raise_failures(failures: Sequence[KiwiError]) -> None:
         ExternalError: one says that a registry did not answer well.
     """
     is_external = any(isinstance(error, ExternalError) for error in failures)
-    raise_all(ExternalError if is_external else PinError, [problem for error in failures for problem in error.problems])
+    alike: dict[tuple[str, str | None], list[Problem]] = {}
+    for error in failures:
+        for problem in error.problems:
+            alike.setdefault((problem.message, problem.hint), []).append(problem)
+    # A registry that is down is told once, not once for each of its pins.
+    problems = [
+        attrs.evolve(first, message=f"{first.message}, and so of {len(others)} more") if others else first
+        for first, *others in alike.values()
+    ]
+    raise_all(ExternalError if is_external else PinError, problems)
 
 
 def _ask_all(

@@ -165,7 +165,7 @@ class Cluster:
     ingress_addresses: tuple[str, ...] = attrs.field(default=(), validator=_addresses)
     apis: tuple[str, ...] = ()
     offers: tuple[Offer, ...] = attrs.field(default=(), validator=_distinct)
-    components: tuple[Component, ...] = attrs.field(default=(), validator=_gateways)
+    components: tuple[Component, ...] = attrs.field(default=(), validator=[many, _gateways])
     bind: Mapping[str, str] = attrs.field(factory=dict[str, str])
     customers: tuple[Customer, ...] = attrs.field(default=(), validator=[many, _apart])
 

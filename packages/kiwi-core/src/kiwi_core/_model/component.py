@@ -53,7 +53,9 @@ class Release:
             is the package's own and is delivered with the build in lane dev.
         uses: what it calls.
         stage: its ``deployStage``.
+        because: why it is there, where the tenant did not choose it itself.
         needs: other releases of the same component that must be ready first.
+        reasons: why it needs one of them, by name; for the reader of ``explain`` and of a cycle.
         wait: whether Helm waits until it is ready; always so when another release needs it.
         wait_for_jobs: whether being ready includes that its Jobs are done; only with ``wait``, and only for a chart
             whose Jobs outlive the rest of it, since Helm fails on a Job that cleans up after itself meanwhile.
@@ -70,7 +72,9 @@ class Release:
     chart: str
     uses: tuple[Use[object], ...] = attrs.field(default=(), validator=many)
     stage: Stage = Stage.COMPONENTS
+    because: str = ""
     needs: tuple[str, ...] = attrs.field(default=(), validator=many)
+    reasons: Mapping[str, str] = attrs.field(factory=dict[str, str])
     wait: bool = False
     wait_for_jobs: bool = False
     timeout: int = attrs.field(default=300, validator=attrs.validators.ge(1))

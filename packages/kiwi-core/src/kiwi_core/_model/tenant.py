@@ -6,11 +6,19 @@ from collections.abc import Mapping
 
 import attrs
 
-from kiwi_core._model.component import Component
+from kiwi_core._model.component import Component, Gateway
 from kiwi_core._model.names import dns_label, host_name, namespace_of, slug
 from kiwi_core._model.service import Home
 
 __all__ = ["Tenant"]
+
+
+def _no_gateways(_instance: object, _attribute: object, value: tuple[Component, ...]) -> None:
+    for component in value:
+        if isinstance(component, Gateway):
+            raise TypeError(
+                f"component {component.name!r} is a gateway: it belongs to the cluster, for all its customers"
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +38,7 @@ class Tenant:
     slug: str = attrs.field(validator=slug)
     domain: str = attrs.field(validator=host_name)
     cluster: str = attrs.field(validator=dns_label)
-    components: tuple[Component, ...] = ()
+    components: tuple[Component, ...] = attrs.field(default=(), validator=_no_gateways)
     bind: Mapping[str, str] = attrs.field(factory=dict[str, str])
     quota: Mapping[str, str] = attrs.field(factory=dict[str, str])
 

@@ -17,7 +17,7 @@ __all__ = ["explain"]
 
 
 def explain(*, path: Path, name: str, lane: str | None, as_json: bool) -> int:
-    """Say where something comes from: a release, a value, a component, a pin, a policy or a Secret."""
+    """Say where something comes from: a release, a value, a component, a host name, a pin, a policy or a Secret."""
     from kiwi_core import _engine as engine
 
     stack = engine.load(path, Lane(lane) if lane else None).stack
@@ -25,7 +25,8 @@ def explain(*, path: Path, name: str, lane: str | None, as_json: bool) -> int:
     if not lines:
         known = [*stack.by_name, *stack.parts, *stack.pins.images, *stack.pins.charts]
         known += [policy.name for policy in stack.policies]
-        known += [secret.name for part in stack.parts.values() for secret in part.wiring.secrets]
+        for part in stack.parts.values():
+            known += [*part.wiring.hosts, *part.wiring.ports, *(secret.name for secret in part.wiring.secrets)]
         raise InputError(
             Problem(
                 f"there is no {name!r} in {stack.target.title}", hint=did_you_mean(name, known, otherwise="there are")
@@ -51,6 +52,8 @@ def _lines(stack: Stack, name: str) -> Iterator[str]:
             yield f"policy {name}: {policy.because}"
             yield f"  {json.dumps(policy.spec)}"
     for part in stack.parts.values():
+        if name in {*part.wiring.hosts, *part.wiring.ports}:
+            yield f"{name} leads from outside to component {part.name}"
         for secret in part.wiring.secrets:
             if secret.name == name:
                 yield f"Secret {name} of component {part.name}"
@@ -67,6 +70,8 @@ def _release(stack: Stack, release: StackRelease) -> Iterator[str]:
     chart = release.chart
     version = f"{chart.location}/{chart.name} {chart.version}" if chart else "shipped by the package"
     yield f"release {release.name} of {release.component or 'the platform'}, stage {release.stage}"
+    if release.declared.because:
+        yield f"  is there: {release.declared.because}"
     yield f"  chart {release.declared.chart}: {version}"
     for edge in stack.edges:
         if edge.after == release.name:

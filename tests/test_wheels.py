@@ -12,7 +12,7 @@ import pytest
 from trees import ROOT
 
 UV = (sys.executable, "-m", "uv")
-PACKAGES = ("kiwi-core", "kiwi-component-onyx")
+PACKAGES = ("kiwi-core", "kiwi-component-onyx", "kiwi-component-opendesk", "kiwi-gateways")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,10 @@ def test_installing_a_component_shows_it_and_uninstalling_removes_it(wheels: lis
     python = tmp_path / "venv" / "bin" / "python"
     install = (*UV, "pip", "install", "--quiet", "--python", python, "--constraint", ROOT / "requirements.lock")
     run(*install, *wheels)
-    assert kinds(python) == {"existing-services", "onyx"}
-    run(*UV, "pip", "uninstall", "--quiet", "--python", python, "kiwi-component-onyx")
-    assert kinds(python) == {"existing-services"}
+    gateways = {"cert-manager", "ingress-nginx", "litellm", "searxng"}
+    assert kinds(python) == {"existing-services", "onyx", "opendesk", *gateways}
+    run(*UV, "pip", "uninstall", "--quiet", "--python", python, "kiwi-component-onyx", "kiwi-gateways")
+    assert kinds(python) == {"existing-services", "opendesk"}
 
 
 def test_a_wheel_carries_its_data_its_types_and_its_licence(wheels: list[Path]) -> None:
@@ -51,6 +52,11 @@ def test_a_wheel_carries_its_data_its_types_and_its_licence(wheels: list[Path]) 
         "kiwi_component_onyx/facts/charts/onyx-0.8.19.json",
         "kiwi_component_onyx/facts/schemas/onyx-backend.json",
         "kiwi_component_onyx/py.typed",
+        "kiwi_component_opendesk/facts/opendesk.json",
+        "kiwi_component_opendesk/py.typed",
+        "kiwi_gateways/charts/searxng/Chart.yaml",
+        "kiwi_gateways/facts/charts/cert-manager-v1.21.1.json",
+        "kiwi_gateways/py.typed",
     ):
         assert path in names
     assert sum(name.endswith("/licenses/LICENSE") for name in names) == len(PACKAGES)

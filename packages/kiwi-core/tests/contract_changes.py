@@ -1,4 +1,4 @@
-"""Ways to change one thing of a tenant that keeps the contract, and the rows of the table of mutations."""
+"""Ways to change one thing of a tenant or a cluster that keeps the contract, and the rows of the table of mutations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 from contract_stack import LINE, Altered, Scene
-from kiwi_core import Component, Declaration, Lane, Offer, Secret, Value, Wiring
+from kiwi_core import Component, Declaration, Lane, Offer, Secret, Value, Wiring, Workload
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._compose.values import CUSTOMER, Layer, merge
 
@@ -80,7 +80,7 @@ def wires(component: str, change: Callable[[Wiring], Wiring]) -> Change:
     return _component(component, altered)
 
 
-OWNERS: Final = {"app": "app", "worker": "app", "db": "db"}
+OWNERS: Final = {"app": "app", "worker": "app", "db": "db", "litellm": "litellm", "llm-db": "litellm", "nginx": "nginx"}
 
 
 def declared(release: str, /, **fields: object) -> Change:
@@ -112,14 +112,14 @@ def secret(name: str, data: Mapping[str, object], component: str = "app") -> Cha
     return wires(component, lambda wiring: attrs.evolve(wiring, secrets=(*wiring.secrets, added)))
 
 
-def hook(phase: Literal["pre", "post"], **fields: object) -> Change:
-    """Change the hook of a phase of ``app``."""
+def hook(phase: Literal["pre", "post"], component: str = "app", /, **fields: object) -> Change:
+    """Change the hook of a phase of a component."""
 
     def change(wiring: Wiring) -> Wiring:
         hooks = tuple(attrs.evolve(item, **fields) for item in getattr(wiring, phase))
         return attrs.evolve(wiring, pre=hooks) if phase == "pre" else attrs.evolve(wiring, post=hooks)
 
-    return wires("app", change)
+    return wires(component, change)
 
 
 def overlay(release: str, tree: Mapping[str, Value], origin: str = CUSTOMER) -> Change:
@@ -192,14 +192,14 @@ def config(value: Value, key: str = "SETTING") -> Change:
     return values("app", {"config": {key: value}})
 
 
-def manifest(kind: str, **fields: Value) -> Change:
-    """Add an object to the manifests that the chart renders as they are."""
+def manifest(kind: str, release: str = "app", /, **fields: Value) -> Change:
+    """Add an object to the manifests that the chart of a release renders as they are."""
     found: Value = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "extra"}, **fields}
-    return values("app", {"extraManifests": [found]})
+    return values(release, {"extraManifests": [found]})
 
 
-def policy(**spec: Value) -> Change:
-    """Add a policy to what the foundation applies, after the stack was composed."""
+def policy(foundation: str = "foundation", /, **spec: Value) -> Change:
+    """Add a policy to what a foundation applies, after the stack was composed."""
     extra: Value = {"name": "extra", "because": "a test", "spec": {"podSelector": {}, **spec}}
 
     def change(release: StackRelease) -> StackRelease:
@@ -208,17 +208,34 @@ def policy(**spec: Value) -> Change:
         assert isinstance(allow, list)
         return attrs.evolve(release, layers=(attrs.evolve(base, values={**base.values, "allow": [*allow, extra]}),))
 
-    return composed("foundation", change)
+    return composed(foundation, change)
 
 
-def wired(**fields: object) -> Change:
-    """Replace fields of the wiring of ``app``."""
-    return wires("app", lambda wiring: attrs.evolve(wiring, **fields))  # type: ignore[arg-type]
+def wired(component: str = "app", /, **fields: object) -> Change:
+    """Replace fields of the wiring of a component."""
+    return wires(component, lambda wiring: attrs.evolve(wiring, **fields))  # type: ignore[arg-type]
 
 
-def offered(*offers: Offer) -> Change:
-    """Add offers to those of ``db``."""
-    return declares("db", lambda found: attrs.evolve(found, offers=(*found.offers, *offers)))
+def offered(*offers: Offer, component: str = "db") -> Change:
+    """Add offers to those of a component."""
+    return declares(component, lambda found: attrs.evolve(found, offers=(*found.offers, *offers)))
+
+
+def works(*workloads: Workload, component: str = "app") -> Change:
+    """Add workloads to those of a component."""
+    return wires(component, lambda wiring: attrs.evolve(wiring, network=(*wiring.network, *workloads)))
+
+
+def cluster_tree(**fields: object) -> Change:
+    """Change what the cluster was built to."""
+
+    def change(found: Stack) -> Stack:
+        tree = found.inputs.cluster_tree
+        assert tree is not None
+        changed = attrs.evolve(tree, **fields)  # type: ignore[arg-type]
+        return attrs.evolve(found, inputs=attrs.evolve(found.inputs, cluster_tree=changed))
+
+    return stack(change)
 
 
 @attrs.frozen(kw_only=True)
@@ -229,6 +246,7 @@ class Row:
         rule: the rule that it breaks.
         said: what a finding of that rule says, all of it in one.
         lane: the lane in which it is found.
+        start: what is changed: a tenant, or a cluster.
     """
 
     rule: str
@@ -236,11 +254,12 @@ class Row:
     change: Change
     said: tuple[str, ...]
     lane: Lane = Lane.DEV
+    start: type[Scene] = Scene
 
     def __str__(self) -> str:
         return f"{self.rule}-{self.name}"
 
 
-def row(rule: str, name: str, change: Change, *said: str, lane: Lane = Lane.DEV) -> Row:
+def row(rule: str, name: str, change: Change, *said: str, lane: Lane = Lane.DEV, start: type[Scene] = Scene) -> Row:
     """Return a mutation, and what a finding says of it."""
-    return Row(rule=rule, name=name, change=change, said=said, lane=lane)
+    return Row(rule=rule, name=name, change=change, said=said, lane=lane, start=start)

@@ -12,12 +12,14 @@ from functools import cache
 from typing import ClassVar, Final
 
 import attrs
+from contract_captures import CHARTS, HISTORY
 from kiwi_core import (
     AlembicSchema,
     Bound,
     Cluster,
     Component,
     Credential,
+    Customer,
     Declaration,
     Egress,
     ExistingServices,
@@ -51,100 +53,22 @@ from kiwi_core._compose.stack import Inputs, Package, Stack
 from kiwi_core._compose.values import Layer
 from kiwi_core._contract.results import Commit, Evidence, Outcome, Result, Rule, check
 from kiwi_core._model.capture import (
-    UNSAID,
-    CapturedImage,
     ChartCapture,
-    ClusterObject,
-    HardCodedImage,
-    Json,
     SchemaCapture,
-    Subchart,
 )
-from kiwi_core._model.capture import Workload as Pods
+from kiwi_core._model.cluster import Target
 from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
 from kiwi_core.plugins import Plugins
 
 DB, CACHE, LLM, MAIL = Postgres("app"), Redis("app"), LlmGateway("app"), Smtp("app")
 DIGEST = "sha256:" + "0" * 64
+TREE = "sha256:" + "7" * 64
 LINE = 7
 """Where everything stands that stands in a file."""
 
 
 def unchanged(value: object) -> object:
     return value
-
-
-def captured(name: str, values: Mapping[str, Json], **facts: object) -> ChartCapture:
-    """Capture a chart of one Deployment, whose image and pods' annotations the root of the values chooses."""
-    images = (CapturedImage(path="image", keys=("repository", "tag"), repository=f"upstream/{name}", tag=""),)
-    pods = (Pods(kind="Deployment", file="templates/app.yaml", annotations="podAnnotations"),)
-    common: Mapping[str, Json] = {
-        "replicas": 1,
-        "image": {"repository": f"upstream/{name}", "tag": ""},
-        "podAnnotations": {},
-    }
-    known: dict[str, object] = {"images": images, "workloads": pods, "open": ("podAnnotations",), **facts}
-    return ChartCapture(name=name, version="1.0.0", source="a test", values={**common, **values}, **known)  # type: ignore[arg-type]
-
-
-SECTION: Final[Mapping[str, Json]] = {"enabled": False, "existingSecret": "", "secretKeys": {}, "values": {}}
-
-APP_CHART: Final = captured(
-    "app",
-    {
-        "web": {"enabled": True, "image": {"repository": "upstream/web", "tag": ""}, "podAnnotations": {}},
-        "cache": {"enabled": True, "image": {"repository": "upstream/cache", "tag": "7"}, "persistence": {"size": ""}},
-        "search": {"enabled": False},
-        "sidecar": {"enabled": False, "image": {"repository": "upstream/sidecar", "tag": "latest"}},
-        "auth": {"database": SECTION, "llm": SECTION, "smtp": SECTION},
-        "config": {},
-        "token": "",
-        "rbac": {"create": False},
-        "cleanup": {"enabled": False},
-        "ingress": {"enabled": False, "host": "", "tls": []},
-        "namespaceOverride": "",
-        **{name: [] for name in ("extraEnvs", "extraContainers", "extraManifests")},
-    },
-    open=("podAnnotations", "web.podAnnotations", "config", "auth.database.secretKeys", "auth.smtp.secretKeys"),
-    reads=("web.resources.limits.memory",),
-    subcharts=(
-        Subchart(name="redis", version="1.0.0", alias="cache", conditions=("cache.enabled",), captured=True),
-        Subchart(name="search", version="2.0.0", conditions=("search.enabled",)),
-    ),
-    images=tuple(
-        CapturedImage(path=path, keys=("repository", "tag"), repository=f"upstream/{name}", tag=tag)
-        for path, name, tag in (
-            ("image", "app", ""),
-            ("web.image", "web", ""),
-            ("cache.image", "cache", "7"),
-            ("sidecar.image", "sidecar", "latest"),
-        )
-    ),
-    hard_coded=(
-        HardCodedImage(image="busybox:1.36", file="templates/cleanup.yaml", line=9, guards=("cleanup.enabled",)),
-        HardCodedImage(image="curlimages/curl:8.10.1", file="templates/tests/test.yaml", line=14, hook="test"),
-    ),
-    cluster_objects=(
-        ClusterObject(kind="ClusterRole", file="templates/rbac.yaml", guards=("rbac.create",)),
-        ClusterObject(kind="Namespace", file="templates/sandbox.yaml", guards=("web.enabled", UNSAID)),
-    ),
-    workloads=(
-        Pods(kind="Deployment", file="templates/app.yaml", annotations="podAnnotations"),
-        Pods(kind="Deployment", file="templates/web.yaml", guards=("web.enabled",), annotations="web.podAnnotations"),
-    ),
-)
-CHARTS: Final = {
-    "app": APP_CHART,
-    "worker": captured("worker", {"databaseHost": ""}),
-    "db": captured("db", {"existingSecret": ""}),
-}
-HISTORY: Final = SchemaCapture(
-    image="acme/app",
-    source="a test",
-    revisions={"a1": (), "b2": ("a1",), "c3": ("b2",), "x9": ("a1",)},
-    tags={"v1.0.0": ("a1",), "v1.1.0": ("b2",), "v1.2.0": ("c3",), "v1.3.0": ("c3", "x9")},
-    digests={"sha256:" + "1" * 64: "v1.0.0"},
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -315,6 +239,10 @@ CLUSTER: Final = Cluster(
     service_cidrs=("10.96.0.0/12",),
     node_cidrs=("192.0.2.0/24",),
     offers=(LlmOffer(namespace="kiwi-llm-gateway"),),
+    customers=(
+        Customer(slug="acme", domain="acme.example", ports=("10000/udp",)),
+        Customer(slug="other", domain="other.example", ports=("25/tcp",)),
+    ),
 )
 EVIDENCE: Final = Evidence(history=(TOGETHER,))
 TENANT: Final = Tenant(slug="acme", domain="acme.example", cluster="core-1")
@@ -353,6 +281,14 @@ class Scene:
     evidence: Evidence = EVIDENCE
     change: Callable[[Stack], Stack] = unchanged  # type: ignore[assignment]
 
+    def target(self) -> Target:
+        """What is built: the customer."""
+        return attrs.evolve(self.tenant, components=self.components)
+
+    def tree(self) -> ClusterTree | None:
+        """What its cluster was built to: what it is now."""
+        return ClusterTree(digest=TREE, shared=digest_of(self.cluster), customers=(self.tenant.slug,))
+
     def stack(self) -> Stack:
         """Compose it, as a build does."""
         package = Package(
@@ -368,10 +304,11 @@ class Scene:
             line=lambda _: LINE,
         )
         core_package, _ = core()
+        target = self.target()
         inputs = Inputs(
-            target=attrs.evolve(self.tenant, components=self.components),
-            cluster_tree=ClusterTree(digest="sha256:tree", shared=digest_of(self.cluster), customers=(self.tenant.slug,)),
-            cluster=self.cluster,
+            target=target,
+            cluster_tree=self.tree(),
+            cluster=target if isinstance(target, Cluster) else self.cluster,
             lane=self.lane,
             pins=pins,
             packages={"": core_package} | {item.kind: package for item in self.components},

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
-import attrs
 from contract_changes import (
     Row,
     both,
@@ -16,43 +14,20 @@ from contract_changes import (
     having,
     hook,
     manifest,
-    offered,
     overlay,
-    policy,
     row,
     secret,
-    tenant,
     values,
 )
 from kiwi_core import (
     Credential,
-    Endpoint,
-    LlmOffer,
-    Offer,
     Pin,
-    PostgresOffer,
     SecretKey,
     text,
     url,
 )
 from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._model.capture import ClusterObject
-
-
-@attrs.frozen(kw_only=True)
-class Elsewhere(Offer):
-    """Language models in a namespace of no known kind: a plugin may offer what it likes."""
-
-    kind: ClassVar[str] = "llm"
-
-    namespace: str | None = "monitoring"
-
-    def endpoint(self) -> Endpoint:
-        return Endpoint(ports=(80,), namespace=self.namespace)
-
-    def bind(self, use: object, asked: object, home: object) -> object:
-        return LlmOffer(namespace="kiwi-x").bind(use, asked, home)  # type: ignore[arg-type]
-
 
 OTHER = "points into namespace 'cust-other'"
 HOSTS = {
@@ -362,103 +337,5 @@ ROWS: Sequence[Row] = (
         hook("post", env={"PROXY_MASTER_KEY": SecretKey("app-llm", "key")}),
         "release app-post",
         "gateway itself",
-    ),
-    row(
-        "b",
-        "offer-elsewhere",
-        both(
-            tenant(bind={"app/postgres": "db/main"}),
-            offered(PostgresOffer(name="x", host="db.cust-other", admin=SecretKey("db-admin", "password"))),
-        ),
-        "component db",
-        "'postgres' is in namespace 'cust-other'",
-    ),
-    row(
-        "b",
-        "offer-of-neither-kind",
-        both(
-            tenant(bind={"app/postgres": "db/main"}),
-            offered(PostgresOffer(name="x", host="db.shared-data", admin=SecretKey("db-admin", "password"))),
-        ),
-        "component db",
-        "'shared-data'",
-    ),
-    row(
-        "b",
-        "offer-of-a-shared-service",
-        offered(LlmOffer(namespace="kiwi-llm-gateway")),
-        "component db",
-        "'kiwi-llm-gateway'",
-    ),
-    row(
-        "b",
-        "host-of-a-shared-service-of-no-kind",
-        both(cluster(offers=(Elsewhere(),)), config("http://x.monitoring.svc")),
-        "points into namespace 'monitoring'",
-    ),
-    row(
-        "b",
-        "shared-service-of-no-namespace",
-        cluster(offers=(Elsewhere(namespace=None),)),
-        "component app",
-        "llm/app is served in namespace None",
-    ),
-    row(
-        "b",
-        "shared-service-of-no-kind",
-        cluster(offers=(Elsewhere(),)),
-        "component app",
-        "llm/app is served in namespace 'monitoring'",
-    ),
-    row(
-        "b",
-        "policy-into-another-customer",
-        policy(egress=[{"to": [{"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "cust-other"}}}]}]),
-        "policy extra",
-        "'cust-other'",
-    ),
-    row(
-        "b",
-        "policy-from-another-customer",
-        policy(ingress=[{"from": [{"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: "cust-other"}}}]}]),
-        "policy extra",
-        "'cust-other'",
-    ),
-    row(
-        "b",
-        "policy-into-every-namespace",
-        policy(egress=[{"to": [{"namespaceSelector": {}}]}]),
-        "policy extra",
-        "does not name",
-    ),
-    row(
-        "b",
-        "policy-by-another-label",
-        policy(egress=[{"to": [{"namespaceSelector": {"matchLabels": {"team": "x"}}}]}]),
-        "policy extra",
-        "does not name",
-    ),
-    row("b", "policy-into-everything", policy(egress=[{}]), "policy extra", "everywhere"),
-    row("b", "policy-from-everything", policy(ingress=[{"ports": [{"port": 80}]}]), "policy extra", "everywhere"),
-    row(
-        "b",
-        "policy-to-every-address",
-        policy(egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]),
-        "policy extra",
-        "10.244.0.0/16",
-    ),
-    row(
-        "b",
-        "policy-to-a-service-address",
-        policy(egress=[{"to": [{"ipBlock": {"cidr": "10.96.7.0/24"}}]}]),
-        "policy extra",
-        "10.96.0.0/12",
-    ),
-    row(
-        "b",
-        "policy-to-all-but-a-part",
-        policy(egress=[{"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.244.1.0/24", "10.96.0.0/12"]}}]}]),
-        "policy extra",
-        "10.244.0.0/16",
     ),
 )

@@ -239,7 +239,7 @@ def test_a_cluster_with_two_offers_is_chosen_from_by_their_names() -> None:
 )
 def test_a_choice_for_a_use_that_is_not_there_is_told(key: str, hint: str) -> None:
     (problem,) = problems(user("app", DB), provider("pg", pg()), choose={key: "pg"})
-    assert problem.startswith(f"bind names {key!r}, which no component of the tenant uses\n")
+    assert problem.startswith(f"bind names {key!r}, which no component uses\n")
     assert hint in problem
 
 

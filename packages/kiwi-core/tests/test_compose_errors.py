@@ -38,9 +38,7 @@ def test_an_api_that_nobody_brings_is_told(api: str) -> None:
     with pytest.raises(ComposeError) as caught:
         composed(component("app", user, operator))
     (problem,) = caught.value.problems
-    assert problem.message == (
-        f"release 'app' has objects of {api!r}, which neither a release of the tenant nor the cluster brings"
-    )
+    assert problem.message == (f"release 'app' has objects of {api!r}, which no release and no cluster brings")
     assert problem.hint == (
         "did you mean 'pg.example'?" if api == "pg.exampel" else "there are: cert-manager.io, pg.example"
     )
@@ -83,8 +81,8 @@ def test_an_overlay_of_a_release_that_is_not_there_is_told() -> None:
     with pytest.raises(OverlayError) as caught:
         compose(inputs(component("app", release("app")), overlays={"ap": (layer,), "zzz": (layer,)}))
     assert [str(problem) for problem in caught.value.problems] == [
-        "overlays/ap.yaml: an overlay of 'ap', which is no release of this tenant\n    did you mean 'app'?",
-        "overlays/ap.yaml: an overlay of 'zzz', which is no release of this tenant\n    its releases are: app, foundation",
+        "overlays/ap.yaml: an overlay of 'ap', which is no release of tenant acme\n    did you mean 'app'?",
+        "overlays/ap.yaml: an overlay of 'zzz', which is no release of tenant acme\n    its releases are: app, foundation",
     ]
 
 

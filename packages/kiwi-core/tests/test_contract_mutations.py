@@ -1,4 +1,4 @@
-"""The table of mutations: every rule, every way to break it; each turns a clean tenant red, or is refused."""
+"""The table of mutations: every rule, every way to break it; each turns a clean tenant or cluster red, or is refused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
+import mutations_cluster
+import mutations_cluster_policies
 import mutations_credentials
 import mutations_namespace
+import mutations_offers
+import mutations_outside
 import mutations_overlay
 import mutations_pins
+import mutations_policies
 import mutations_release
 import pytest
 from contract_changes import (
@@ -50,14 +55,15 @@ from kiwi_core._spec.template import read_pins
 from kiwi_core.errors import ComposeError, InputError, OverlayError, PinError, PluginError
 
 MODULES = (
-    mutations_release, mutations_namespace, mutations_pins, mutations_overlay, mutations_credentials,
+    mutations_release, mutations_namespace, mutations_offers, mutations_policies, mutations_outside, mutations_cluster,
+    mutations_cluster_policies, mutations_pins, mutations_overlay, mutations_credentials,
 )  # fmt: skip
 ROWS = [row for module in MODULES for row in module.ROWS]
 
 
 @pytest.mark.parametrize("mutation", ROWS, ids=str)
 def test_a_mutation_turns_its_rule_red(mutation: Row) -> None:
-    found = mutation.change(Scene(lane=mutation.lane)).of(Outcome.FINDING, mutation.rule)
+    found = mutation.change(mutation.start(lane=mutation.lane)).of(Outcome.FINDING, mutation.rule)
     assert [text for text in found if all(word in text for word in mutation.said)], "\n".join(found) or "no finding"
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import attrs
 import pytest
+from contract_captures import APP_CHART
 from contract_changes import (
     Change,
     both,
@@ -32,7 +33,7 @@ from contract_changes import (
     wired,
     wires,
 )
-from contract_stack import APP_CHART, DIGEST, Scene, commit, pin_texts
+from contract_stack import DIGEST, Scene, commit, pin_texts
 from kiwi_core import (
     AlembicSchema,
     Asked,
@@ -53,9 +54,9 @@ from kiwi_core import (
     text,
     url,
 )
+from kiwi_core._compose.lending import named_in
 from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._compose.values import merge
-from kiwi_core._contract.references import named_in
 from kiwi_core._contract.results import Outcome, finding, passed, proven, unproven
 from kiwi_core._model.capture import UNSAID, CapturedImage, ClusterObject, HardCodedImage, Subchart
 from kiwi_core._model.capture import Workload as Pods

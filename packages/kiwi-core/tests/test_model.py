@@ -160,7 +160,8 @@ def test_a_domain_that_is_no_dns_name_is_refused(domain: str) -> None:
 
 @pytest.mark.parametrize("domain", ["a.example", f"{'a' * 63}.example", "x--y.1a.example", "1.example"])
 def test_a_full_dns_name_is_a_domain(domain: str) -> None:
-    assert make_tenant(domain=domain).home.domain == domain
+    tenant = make_tenant(domain=domain)
+    assert tenant.home(Component(name="app")).domain == domain
 
 
 @pytest.mark.parametrize("field", ["pod_cidrs", "service_cidrs", "node_cidrs"])
@@ -373,7 +374,7 @@ OFFERS: tuple[tuple[Use[object], Offer, Mapping[str, object]], ...] = (
 
 @pytest.mark.parametrize(("use", "offer", "expected"), OFFERS, ids=shown)
 def test_an_offer_gives_what_its_use_reads(use: Use[object], offer: Offer, expected: Mapping[str, object]) -> None:
-    binding = offer.bind(use, Asked(component="app"), make_tenant().home)
+    binding = offer.bind(use, Asked(component="app"), make_tenant().home(Component(name="app")))
     assert isinstance(binding, use.binding)
     assert offer.kind == use.kind
     assert binding == use.binding(**expected)

@@ -32,10 +32,13 @@ from kiwi_core import (
     Workload,
 )
 from kiwi_core._compose.bind import bind, declare
+from kiwi_core._compose.edges import namespaces_of
 from kiwi_core._compose.policies import policies
 from kiwi_core._compose.policy import NAMESPACE_LABEL, Policy
+from kiwi_core._compose.stack import Part
 from kiwi_core._model.late import leaves
 from kiwi_core.errors import ComposeError, PluginError
+from stack_samples import PACKAGE
 
 DB, LLM, WEB = Postgres("db"), LlmGateway("llm"), Ingress("web")
 CLUSTER = Cluster(
@@ -77,16 +80,26 @@ def found(
     """The policies of a tenant with one component, by name, without those that every tenant has."""
     components = (Sample(uses=uses, wants=wants),)
     tenant = Tenant(slug="acme", domain="acme.example", cluster="core-1", components=components)
-    bindings = bind(declare(components), tenant, cluster)
-    own, dns, *others = policies({"sample": Wiring(network=workloads)}, bindings, cluster)
+    (declared,) = declare(components)
+    part = Part(
+        component=declared.component,
+        home=tenant.home(declared.component),
+        declaration=declared.declaration,
+        wiring=Wiring(network=workloads),
+        package=PACKAGE,
+    )
+    own, dns, *others = policies(
+        {"sample": part}, bind([declared], tenant, cluster), namespaces_of({"sample": part}, tenant), cluster
+    )
     assert (own.name, dns.name) == ("allow-own-pods", "allow-dns")
+    assert {policy.namespace for policy in (own, dns, *others)} == {"cust-acme"}
     assert len({policy.name for policy in others}) == len(others)
     return {policy.name: policy for policy in others}
 
 
 def test_own_pods_may_talk_to_each_other_and_to_the_clusters_dns() -> None:
     cluster = attrs.evolve(CLUSTER, dns=Dns(namespace="dns", pods={"app": "coredns"}))
-    own, dns = policies({}, {}, cluster)
+    own, dns = policies({}, {}, ("cust-acme",), cluster)
     assert own.spec == {
         "podSelector": {},
         "policyTypes": ["Ingress", "Egress"],

@@ -1,15 +1,10 @@
-"""What is emitted: the files of a golden tree, their manifest, and where each chart comes from.
-
-``KIWISTACK_UPDATE_GOLDEN=1`` writes the golden tree anew; read the difference before it is committed.
-"""
+"""What is emitted: the files of a golden tree, their manifest, and where each chart comes from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import cast
 
@@ -39,38 +34,14 @@ from kiwi_core._compose.stack import ChartFiles, Stack
 from kiwi_core._compose.values import CUSTOMER, Layer
 from kiwi_core._deliver.local_chart import read_chart
 from kiwi_core._emit.helmfile import emit_helmfile
-from kiwi_core._emit.summary import emit_summary
 from kiwi_core._emit.tree import MANIFEST, Tree, emit, is_path
 from kiwi_core._model.late import Value
-from kiwi_core._model.pins import ChartPin, ImagePin, Pins
+from kiwi_core._model.pins import ChartPin, Pins
 from kiwi_core.errors import InputError, PluginError
 from stack_samples import ADMIN, CLUSTER, DB, LLM, TOOL, Sample, component, inputs, job, pg, release
+from tree_samples import DIGEST, PINS, compare, helmfile, releases, whole
 
-GOLDEN = Path(__file__).parent / "golden"
-ACTION = re.compile(r'\{\{(?:"(?:\\.|[^"\\])*"|[^"])*?\}\}')
-DIGEST = "sha256:" + "0123456789abcdef" * 4
 WEB = Ingress("web")
-
-
-def oci(name: str) -> ChartPin:
-    return ChartPin(registry="registry.example", repository="charts", name=name, version="0.1.0")
-
-
-PINS = Pins(
-    charts={
-        "kiwi-foundation": oci("kiwi-foundation"),
-        "kiwi-hooks": oci("kiwi-hooks"),
-        "own": attrs.evolve(oci("own"), digest=DIGEST, verify=True),
-        "pg": ChartPin(registry="https://charts.example", repository="stable", name="postgresql", version="v16.2.1"),
-        "cache": ChartPin(registry="https://charts.example/stable", name="redis", version="7.0.0"),
-        "unused": oci("unused"),
-    },
-    images={
-        "tool": ImagePin(registry="docker.io", repository="library/tool", tag=f"1.0@{DIGEST}"),
-        "web": ImagePin(registry="ghcr.io", repository="acme/web", tag="v2"),
-        "unused": ImagePin(registry="docker.io", repository="unused", tag="1"),
-    },
-)
 
 
 def golden_inputs(lane: Lane = Lane.DOGFOOD, pins: Pins = PINS) -> Stack:
@@ -93,6 +64,7 @@ def golden_inputs(lane: Lane = Lane.DOGFOOD, pins: Pins = PINS) -> Stack:
             pre=(Job(name="role", image=TOOL, command=("psql", "-c", "x"), env={"PASSWORD": ADMIN}, on=(DB,)),),
             post=(job("seed"),),
             network=(network,),
+            hosts=(f"web.{bound.home.domain}",),
         )
 
     app = Declaration(releases=(release("app", DB, LLM, WEB),))
@@ -121,21 +93,6 @@ def golden_inputs(lane: Lane = Lane.DOGFOOD, pins: Pins = PINS) -> Stack:
     return compose(given)
 
 
-def whole(stack: Stack) -> Tree:
-    return emit(stack, (emit_helmfile, emit_summary))
-
-
-def helmfile(tree: Tree) -> list[dict[str, object]]:
-    """The documents of the helmfile, with a text in the place of each action."""
-    written = ACTION.sub("ACTION", tree["helmfile.yaml.gotmpl"].decode())
-    return list(yaml.safe_load_all(written))
-
-
-def releases(tree: Tree) -> dict[str, dict[str, object]]:
-    found = cast("list[dict[str, object]]", helmfile(tree)[1]["releases"])
-    return {str(item["name"]): item for item in found}
-
-
 def lines_of(tree: Tree, name: str) -> list[str]:
     """The lines of a release in the helmfile."""
     written = tree["helmfile.yaml.gotmpl"].decode()
@@ -143,16 +100,7 @@ def lines_of(tree: Tree, name: str) -> list[str]:
 
 
 def test_the_tree_is_the_golden_one() -> None:
-    tree = whole(golden_inputs())
-    if os.environ.get("KIWISTACK_UPDATE_GOLDEN"):
-        shutil.rmtree(GOLDEN, ignore_errors=True)
-        for path, content in tree.items():
-            (GOLDEN / path).parent.mkdir(parents=True, exist_ok=True)
-            (GOLDEN / path).write_bytes(content)
-    golden = {path.relative_to(GOLDEN).as_posix(): path for path in GOLDEN.rglob("*") if path.is_file()}
-    assert sorted(tree) == sorted(golden)
-    for path, content in tree.items():
-        assert content.decode() == golden[path].read_text("utf-8"), path
+    compare(whole(golden_inputs()), "golden")
 
 
 def test_the_helmfile_has_every_release_once_in_order_with_its_needs() -> None:

@@ -316,4 +316,11 @@ OTHERS: Sequence[Row] = (
     ),
 )
 
-ROWS: Sequence[Row] = (*NAMED, *ELSEWHERE, *OBJECTS, *OUTSIDE, *OTHERS)
+HIDDEN: Sequence[Row] = (
+    ours("b", "domain-in-a-secret", secret("extra", {"x": "app.acme.example"}, "litellm"), "of customer 'acme'"),
+    ours("b", "namespace-in-a-secret", secret("extra", {"x": "for cust-acme"}, "litellm"), "names 'cust-acme'"),
+    ours("b", "domain-as-a-key", setting({"app.acme.example": "x"}), "names 'acme.example'"),
+    ours("b", "namespace-as-a-key", setting({"cust-acme": "x"}), "names 'cust-acme'"),
+    ours("b", "domain-in-capitals", setting("https://App.ACME.Example/"), "names 'ACME.Example'"),
+)
+ROWS: Sequence[Row] = (*NAMED, *HIDDEN, *ELSEWHERE, *OBJECTS, *OUTSIDE, *OTHERS)

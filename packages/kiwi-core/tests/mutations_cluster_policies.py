@@ -115,4 +115,17 @@ ROWS: Sequence[Row] = (
         "policy nginx-webhook-from-api-server",
         "10.244.0.0/16",
     ),
+    ours(
+        "b",
+        "policy-into-a-customer-that-no-offer-calls-back",
+        peers(LLM_HOME, "egress", labels("cust-acme")),
+        "'cust-acme', where nobody is that it is bound to",
+    ),
+    *(
+        ours("b", f"policy-of-nonsense-{name}", peers(LLM_HOME, "egress", found), said)
+        for name, found, said in (
+            ("namespace", {"namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: ["x"]}}}, "namespace ['x']"),
+            ("network", {"ipBlock": {"cidr": "foo"}}, "names no network"),
+        )
+    ),
 )

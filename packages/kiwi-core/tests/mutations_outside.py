@@ -16,11 +16,12 @@ from contract_changes import (
     overlay,
     row,
     tenant,
+    values,
     wired,
     works,
 )
 from contract_stack import CACHE, CLUSTER, DB, LLM, MAIL, TREE
-from kiwi_core import Customer, Ingress, IngressOffer, Value, Workload
+from kiwi_core import Caller, Customer, Ingress, IngressOffer, Value, Workload
 
 WEB = Ingress("app")
 SERVED: Change = both(
@@ -31,7 +32,7 @@ SERVED: Change = both(
 """The application behind an ingress."""
 
 
-def rules(*hosts: str) -> Value:
+def rules(*hosts: str) -> dict[str, Value]:
     """The rules of an Ingress."""
     return {"rules": [{"host": host} for host in hosts]}
 
@@ -48,7 +49,39 @@ FOREIGN = {
     "above": "app.example",
     "that-begins-alike": "acme.example.org",
 }
+TEXT = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: x
+spec:
+  rules:
+  - host: app.other.example
+"""
+WAYS_IN: Sequence[Row] = (
+    row("b", "ingress-of-every-host", manifest("Ingress", spec={"rules": [{"http": {"paths": []}}]}), "of every host"),
+    row(
+        "b",
+        "ingress-with-a-default-backend",
+        manifest("Ingress", spec={"defaultBackend": {"service": {"name": "x"}}, **rules("app.acme.example")}),
+        "of every host",
+    ),
+    row("b", "ingress-as-text", values("app", {"extraManifests": [TEXT]}), "of host 'app.other.example'"),
+    row(
+        "b",
+        "route-of-another-host",
+        manifest("HTTPRoute", spec={"hostnames": ["app.other.example"]}),
+        "an HTTPRoute of host 'app.other.example'",
+    ),
+    row(
+        "b",
+        "open-to-everybody-without-an-external-port",
+        works(Workload(name="v", pods={"a": "b"}, called_by=(Caller.OUTSIDE,), ports=(25,))),
+        "workload 'v' is open to everybody, and no external port",
+    ),
+)
 HOSTS: Sequence[Row] = (
+    *WAYS_IN,
     *(
         row("b", f"domain-{name}", wired(hosts=(host,)), "component app", f"'{host}' is not of the customer's domain")
         for name, host in FOREIGN.items()

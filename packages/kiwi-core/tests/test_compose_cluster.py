@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 import attrs
@@ -26,6 +27,7 @@ from kiwi_core._compose.stack import Stack
 from kiwi_core._compose.values import CUSTOMER, Layer
 from kiwi_core.errors import ComposeError, OverlayError
 from stack_samples import DB, LLM, component, composed, job, pg, release
+from tree_samples import whole
 
 
 def needs(stack: Stack, name: str) -> set[str]:
@@ -184,3 +186,25 @@ def test_the_order_of_gateways_does_not_count() -> None:
     assert {(policy.namespace, policy.name): policy for policy in one.policies} == {
         (policy.namespace, policy.name): policy for policy in other.policies
     }
+
+
+def test_two_gateways_that_offer_the_same_are_told() -> None:
+    with pytest.raises(ComposeError, match="it offers llm/main twice"):
+        composed_cluster(
+            gateway(Llm, offers=(llm_offer(),)),
+            gateway(Edge, offers=(attrs.evolve(llm_offer(), namespace="kiwi-edge"),)),
+        )
+
+
+def test_the_hint_names_what_other_gateways_share() -> None:
+    with pytest.raises(ComposeError, match="it offers: search"):
+        composed_cluster(gateway(Edge, release("x", LLM)), gateway(Search, offers=(search_offer(),)))
+
+
+def test_the_summary_has_the_secrets_of_every_namespace() -> None:
+    parts = [
+        gateway(form, release(form.service), wiring=Wiring(secrets=(Secret("admin", {form.service: "x"}),)))
+        for form in (Llm, Edge)
+    ]
+    secrets = json.loads(whole(composed_cluster(*parts))["stack.json"])["secrets"]
+    assert {tuple(secret["keys"]) for secret in secrets} == {(Llm.service,), (Edge.service,)}

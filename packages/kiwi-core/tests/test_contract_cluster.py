@@ -172,8 +172,15 @@ CLUSTERS: dict[str, Change] = {
             }
         ],
     ),
-    "open-to-everywhere-as-declared": works(
-        Workload(name="open", pods={"app": "litellm"}, called_by=(Caller.OUTSIDE,), ports=(9000,)), component="litellm"
+    "open-to-everywhere-as-declared": both(
+        wired("litellm", ports=("9000/tcp",)),
+        works(
+            Workload(name="open", pods={"app": "litellm"}, called_by=(Caller.OUTSIDE,), ports=(9000,)),
+            component="litellm",
+        ),
+    ),
+    "domain-that-begins-as-a-customers": both(
+        values("litellm", {"config": {"ONE": "https://acme.example.org/", "TWO": "https://www.acme.example.com.au/"}})
     ),
     "port-of-a-customer-at-an-address-of-its-own": cluster(
         customers=(attrs.evolve(THIRD, ports=("443/tcp", "80/tcp"), address="192.0.2.33"),)

@@ -207,7 +207,7 @@ def test_a_domain_below_another_customers_is_refused_whichever_stands_first(belo
     customers = (ACME, OTHER, make_customer(slug="shop", domain=below))
     with pytest.raises(ValueError, match="a host name could lead to both") as caught:
         make_cluster(customers=customers[::-1] if turned else customers)
-    assert str(caught.value).startswith(f"the domain {below!r} of customer 'shop' is one of customer 'acme'")
+    assert str(caught.value).startswith(f"the domain {below!r} of customer 'shop' is within that of customer 'acme'")
 
 
 def test_domains_that_only_look_alike_are_taken() -> None:
@@ -270,3 +270,31 @@ def test_no_host_name_leads_to_two_customers_of_a_cluster(domains: list[str]) ->
     else:
         assert taken == customers
         assert not meet
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ("2001:db8::1", "2001:0db8::1", "same external port"),
+        (None, "192.0.2.8", "which is the ingress's"),
+    ],
+)
+def test_an_address_is_one_however_it_is_spelt(one: str | None, other: str, said: str) -> None:
+    both = tuple(
+        Customer(slug=slug, domain=f"{slug}.example", ports=("25/tcp",), address=address)
+        for slug, address in (("one", one), ("other", other))
+    )
+    with pytest.raises(ValueError, match=said):
+        Cluster(name="core-1", tier=Tier.CORE, ingress_addresses=("192.0.2.8",), customers=both)
+
+
+def test_a_host_stands_once() -> None:
+    with pytest.raises(ValueError, match="stands twice"):
+        Wiring(hosts=("a.example", "a.example"))
+
+
+@pytest.mark.parametrize("service", ["a" * 43, "Bad_Name"])
+def test_a_service_that_can_name_no_namespace_is_told(service: str) -> None:
+    form = type("Form", (Gateway,), {"service": service, "kind": "form"})
+    with pytest.raises(ValueError, match="can name no namespace"):
+        Cluster(name="core-1", tier=Tier.CORE, components=(form(),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import attrs
 import pytest
@@ -299,3 +300,16 @@ def test_each_namespace_has_the_way_to_its_solvers_once_and_none_without_an_issu
     for issuer, names in (("letsencrypt", ["allow-acme-solvers"]), (None, [])):
         policies = compose(inputs(*apps, cluster=attrs.evolve(CLUSTER, offers=(edge_offer(issuer=issuer),)))).policies
         assert [policy.name for policy in policies if policy.name not in EVERY_POD] == names
+
+
+def test_udp_ports_are_opened_to_the_outside() -> None:
+    video = Workload(name="video", pods={"app": "video"}, called_by=(Caller.OUTSIDE,), udp_ports=(10000,))
+    edge = gateway(Edge, release("x"), wiring=Wiring(ports=("10000/udp",), network=(video,)))
+    (opened,) = (item for item in composed_cluster(edge).policies if item.name.endswith("-from-outside"))
+    (rule,) = cast("list[dict[str, object]]", opened.spec["ingress"])
+    assert rule["ports"] == [{"protocol": "UDP", "port": 10000}]
+
+
+def test_a_tenants_offer_of_a_shared_kind_opens_nothing_to_customers() -> None:
+    given = inputs(component("app", release("app"), offers=(llm_offer("app"),)), cluster=CLUSTER)
+    assert not any("users" in item.name for item in compose(given).policies)

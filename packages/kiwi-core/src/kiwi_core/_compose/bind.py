@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
 
 from kiwi_core._compose.asking import ask
 from kiwi_core._model.cluster import Cluster, Target
-from kiwi_core._model.component import Component, Declaration
+from kiwi_core._model.component import Component, Declaration, Gateway
+from kiwi_core._model.gateways import SharedOffer
 from kiwi_core._model.service import Asked, Home, Offer, Use, UseKey
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, Problem, did_you_mean, raise_all
@@ -163,7 +164,8 @@ def bind(declared: Sequence[Declared], target: Target, cluster: Cluster) -> Bind
                 case [] if choice is None and key in wanted:
                     bound[key] = None
                 case several:
-                    problems.append(_unbound(item, use, found, several, choice, target, cluster))
+                    shared = {other.kind for other in (*cluster.offers, *_shared(declared))}
+                    problems.append(_unbound(item, use, found, several, choice, target, shared))
     known = {f"{item.name}/{word}" for item in declared for key in item.uses() for word in (key.kind, str(key))}
     for name in target.bind:
         if name not in known:
@@ -184,6 +186,12 @@ def _candidates(
     return found + [
         (other.name, offer) for other in near for offer in other.declaration.offers if offer.kind == use.kind
     ]
+
+
+def _shared(declared: Sequence[Declared]) -> Iterator[Offer]:
+    for item in declared:
+        if isinstance(item.component, Gateway):
+            yield from (offer for offer in item.declaration.offers if isinstance(offer, SharedOffer))
 
 
 def _choose(found: list[Candidate], choice: str) -> list[Candidate]:
@@ -216,7 +224,7 @@ def _unbound(
     several: list[Candidate],
     choice: str | None,
     target: Target,
-    cluster: Cluster,
+    shared: Collection[str],
 ) -> Problem:
     names = [f"{who}/{offer.name}" if who else offer.name for who, offer in several or found]
     what = f"component {item.name!r} uses {use.key}"
@@ -225,10 +233,11 @@ def _unbound(
         hint = did_you_mean(choice, [name.partition("/")[0] for name in names], otherwise="those who could")
         return Problem(f"{what}, and bind chooses {choice!r}, which does not offer {use.kind!r}", hint=hint)
     if not found:
+        cluster = f"cluster {(target.cluster if isinstance(target, Tenant) else target.name)!r}"
         if use.shared:
             return Problem(
-                f"{what}, a shared service that cluster {cluster.name!r} does not offer",
-                hint=did_you_mean(use.kind, {offer.kind for offer in cluster.offers}, otherwise="it offers"),
+                f"{what}, a shared service that {cluster} does not offer",
+                hint=did_you_mean(use.kind, shared, otherwise="it offers"),
             )
         if isinstance(target, Cluster):
             hint = "data stays in the gateway's namespace: declare a release that offers it"

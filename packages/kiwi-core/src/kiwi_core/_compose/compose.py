@@ -11,10 +11,12 @@ from kiwi_core._compose.order import order
 from kiwi_core._compose.platform import HOOKS_CHART, MAX_JOB_NAME, foundation_layer, hooks_layer, job_name
 from kiwi_core._compose.policies import policies
 from kiwi_core._compose.policy import Policy
+from kiwi_core._compose.sharing import with_gateways
 from kiwi_core._compose.stack import ChartFiles, Inputs, Package, Part, Stack, StackRelease
 from kiwi_core._compose.values import Layer, check_values
 from kiwi_core._model.bound import Bound
 from kiwi_core._model.capture import ChartCapture
+from kiwi_core._model.cluster import Cluster
 from kiwi_core._model.component import Release, Wiring
 from kiwi_core._model.lane import Lane
 from kiwi_core._model.late import Pin, late_leaves
@@ -35,6 +37,8 @@ def compose(inputs: Inputs) -> Stack:
         PluginError: a component's own code fails.
     """
     target = inputs.target
+    if isinstance(target, Cluster):
+        with_gateways(target, inputs.packages)  # refuses what could not be shared
     declared = declare(target.components, inputs.packages)
     bindings = bind(declared, target, inputs.cluster)
     parts = {

@@ -11,6 +11,7 @@ from kiwi_core._compose.policy import Policy, namespaces, peer, select, tcp
 from kiwi_core._compose.stack import Part
 from kiwi_core._compose.workloads import Workloads, endpoint_of, outgoing
 from kiwi_core._model.cluster import Cluster
+from kiwi_core._model.component import Gateway
 from kiwi_core._model.gateways import IngressBinding, SharedOffer
 from kiwi_core._model.late import Value
 from kiwi_core._model.service import Endpoint, UseKey
@@ -69,7 +70,7 @@ def _calls_back(offer: object) -> bool:
 
 def _users(part: Part, parts: Mapping[str, Part], bindings: Bindings, cluster: Cluster) -> Iterator[Policy]:
     """Yield the way between a gateway's offers and all who use them: customers, and gateways that are bound."""
-    for offer in part.declaration.offers:
+    for offer in part.declaration.offers if isinstance(part.component, Gateway) else ():
         if not isinstance(offer, SharedOffer):
             continue
         bound = (binding for item in bindings.values() for binding in item.values() if binding)

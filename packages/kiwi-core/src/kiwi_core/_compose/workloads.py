@@ -79,7 +79,14 @@ class Workloads:
             yield self._policy(workload, f"from-{ingress.use.kind}", reason, "Ingress", [peer(endpoint)])
         if Caller.OUTSIDE in workload.called_by:
             peers = [block(cidr) for cidr in EVERYWHERE]
-            yield self._policy(workload, "from-outside", "is reached from outside", "Ingress", peers)
+            udp: list[Value] = [{"protocol": "UDP", "port": port} for port in workload.udp_ports]
+            rule: Mapping[str, Value] = {"from": peers, "ports": [*tcp(workload.ports), *udp]}
+            opened: Mapping[str, Value] = {
+                "podSelector": select(workload.pods),
+                "policyTypes": ["Ingress"],
+                "ingress": [rule],
+            }
+            yield self._named(f"{name}-from-outside", f"{self.part.name} is reached from outside", opened)
         if Caller.API_SERVER in workload.called_by:
             peers = [_address(server) for server in self._api_server(name)]
             yield self._policy(workload, "from-api-server", "is asked by the API server", "Ingress", peers)

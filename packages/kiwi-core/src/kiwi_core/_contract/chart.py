@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from kiwi_core._compose.stack import StackRelease
 from kiwi_core._compose.values import get, merge
 from kiwi_core._model.capture import UNSAID, ChartCapture, Subchart
-from kiwi_core._model.late import Path, Pin, Value, parts_of
+from kiwi_core._model.late import Late, Path, Pin, Value, parts_of, skeleton
 from kiwi_core.errors import Where
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "leads",
     "named_leaves",
     "place",
+    "text_of",
 ]
 
 
@@ -81,6 +82,13 @@ def named_leaves(release: StackRelease) -> Iterator[tuple[Path, str, Value]]:
                 beside = None
             name = beside if isinstance(beside, str) else name
         yield path, name, leaf
+
+
+def text_of(leaf: Value) -> str:
+    """Return a value as a text, what is known only at deploy as a word; empty for what is no text."""
+    if isinstance(leaf, Late):
+        return skeleton(leaf, lambda _: "late")
+    return leaf if isinstance(leaf, str) else ""
 
 
 def image_pins(release: StackRelease) -> set[str]:

@@ -15,14 +15,15 @@ import attrs
 from kiwi_core._compose.bind import Binding
 from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._compose.stack import Stack, StackRelease
-from kiwi_core._contract.chart import named_leaves, place
+from kiwi_core._contract.chart import named_leaves, place, text_of
 from kiwi_core._contract.hosts import namespaces_in
+from kiwi_core._contract.namespace_customers import check_customers
 from kiwi_core._contract.namespace_objects import check_objects
 from kiwi_core._contract.namespace_outside import check_outside
 from kiwi_core._contract.namespace_policies import check_policies
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, unproven
 from kiwi_core._model.cluster import Cluster, Target
-from kiwi_core._model.late import Late, Path, Value, skeleton
+from kiwi_core._model.late import Path
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import dotted
 
@@ -56,7 +57,8 @@ def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001
         yield from _values(release, stack, shared)
         yield from check_objects(release, stack)
     yield from _offers(stack)
-    yield from check_policies(stack, _allowed(stack, shared))
+    yield from check_policies(stack, shared)
+    yield from check_customers(stack)
     yield from check_outside(stack)
 
 
@@ -70,21 +72,6 @@ def _home(release: StackRelease, stack: Stack) -> str:
 
 def _owner(stack: Stack) -> str:
     return "customer" if isinstance(stack.target, Tenant) else "gateway"
-
-
-def _allowed(stack: Stack, shared: Mapping[str, set[str]]) -> Mapping[str, set[str]]:
-    """Return for each namespace those that its policies may open the way to and from."""
-    customers = set[str]()
-    if not isinstance(stack.target, Tenant):
-        customers = {customer.namespace for customer in stack.cluster.customers}
-    homes = {name: part.home.namespace for name, part in stack.parts.items()}
-    allowed = {home: {stack.cluster.dns.namespace, *customers} for home in stack.foundations}
-    for name, bound in stack.bindings.items():
-        allowed.setdefault(homes[name], set()).update(shared[name])
-        for binding in bound.values():
-            if binding and binding.provider and binding.use.shared:
-                allowed.setdefault(homes[binding.provider], set()).add(homes[name])
-    return allowed
 
 
 def _shared(bindings: Iterable[Binding | None]) -> set[str]:
@@ -104,9 +91,8 @@ def _values(release: StackRelease, stack: Stack, shared: Mapping[str, set[str]])
         if platform and part.home.namespace == release.namespace
     }
     for path, name, leaf in named_leaves(release):
-        text, reachable = _text(leaf), shared.get(owners.get(path[:2], release.component), set[str]())
-        faults = [*_faults(path, name, text, reachable, release.namespace, stack.target, platform=platform)]
-        for fault, fix in (*faults, *(() if platform else _customers(text, stack))):
+        text, reachable = text_of(leaf), shared.get(owners.get(path[:2], release.component), set[str]())
+        for fault, fix in _faults(path, name, text, reachable, release.namespace, stack.target, platform=platform):
             yield finding(LETTER, subject, f"{dotted(path)} {fault}", where=place(release, path), fix=fix)
         for address in _addresses(text, stack.inputs.cluster) if not platform else ():
             yield unproven(
@@ -139,23 +125,6 @@ def _faults(
         yield "is a credential of the gateway itself", fix
 
 
-def _customers(text: str, stack: Stack) -> Iterator[tuple[str, str]]:
-    """Yield the customers that a gateway's value names."""
-    if isinstance(stack.target, Tenant):
-        return
-    for customer in stack.cluster.customers:
-        for said in (customer.namespace, customer.domain):
-            if re.search(rf"(?<![\w-]){re.escape(said)}(?![\w-])", text):
-                fix = "take it out: a gateway knows its customers by their keys, which hooks make"
-                yield f"names {said!r}, of customer {customer.slug!r}", fix
-
-
-def _text(leaf: Value) -> str:
-    if isinstance(leaf, Late):
-        return skeleton(leaf, lambda _: "late")
-    return leaf if isinstance(leaf, str) else ""
-
-
 def _addresses(text: str, cluster: Cluster) -> Iterator[str]:
     for match in ADDRESS.finditer(text):
         try:
@@ -172,7 +141,7 @@ def _offers(stack: Stack) -> Iterator[Result]:
         for offer in part.declaration.offers:
             endpoint = offer.endpoint()
             fields = attrs.asdict(offer, recurse=False)
-            spaces = {space for field, value in fields.items() for space in namespaces_in(_text(value), name=field)}
+            spaces = {space for field, value in fields.items() for space in namespaces_in(text_of(value), name=field)}
             if endpoint and endpoint.namespace:
                 spaces.add(endpoint.namespace)
             for namespace in sorted(spaces - {part.home.namespace}):

@@ -63,7 +63,7 @@ def _in_values(release: StackRelease) -> Iterator[Result]:
                 subject,
                 f"{said} ({found.name or 'its name is made by a template'}), which belongs to the whole cluster",
                 where=where,
-                fix=f"take it out, or declare it: cluster_objects=('{found.kind}/<name with the slug>',)",
+                fix=f"take it out, or declare it: cluster_objects=('{found.kind}/<name>',), a customer's with the slug",
             )
         if found.kind.endswith("NetworkPolicy"):
             yield finding(
@@ -100,7 +100,7 @@ def _rendered(release: StackRelease, capture: ChartCapture) -> Iterator[Result]:
                 LETTER,
                 subject,
                 f"its chart renders a cluster-scoped {found.kind} ({found.file})",
-                fix=f"switch it off{switch}, or declare it: cluster_objects=('{found.kind}/<name with the slug>',)",
+                fix=f"switch it off{switch}, or declare it: cluster_objects=('{found.kind}/<name>',), a customer's with the slug",
             )
     for subchart in active_subcharts(capture, tree):
         if not subchart.captured:

@@ -6,20 +6,25 @@ each customer keeps to its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from kiwi_core._compose.stack import Part, Stack
 from kiwi_core._compose.values import get
-from kiwi_core._contract.chart import place
+from kiwi_core._contract.chart import place, text_of
 from kiwi_core._contract.objects import objects_in
 from kiwi_core._contract.results import Result, finding
 from kiwi_core._model.late import Value
+from kiwi_core._model.network import Caller
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import dotted
 
 __all__ = ["check_outside"]
 
 LETTER = "b"
+WAYS_IN: Final = frozenset({"Ingress", "HTTPRoute"})
+HOST_LINES: Final = re.compile(r"""(?m)^[ -]*host:\s*["']?([^\s"'#]+)""")
 
 
 def check_outside(stack: Stack) -> Iterator[Result]:
@@ -63,6 +68,9 @@ def _nameless(subject: str, part: Part, stack: Stack) -> Iterator[Result]:
         if workload.served_by and bound.get(workload.served_by.key) and not part.wiring.hosts:
             message = f"its workload {workload.name!r} is served by an ingress, and no host name is said to lead there"
             yield finding(LETTER, subject, message, fix="say it: Wiring(hosts=(…,))")
+        if Caller.OUTSIDE in workload.called_by and not part.wiring.ports:
+            message = f"its workload {workload.name!r} is open to everybody, and no external port is said to lead there"
+            yield finding(LETTER, subject, message, fix="say it: Wiring(ports=(…,))")
 
 
 def _ports(stack: Stack) -> Iterator[Result]:
@@ -84,28 +92,41 @@ def _ports(stack: Stack) -> Iterator[Result]:
 
 
 def _ingresses(stack: Stack) -> Iterator[Result]:
-    """Every host of an Ingress that stands in values is one that the component names."""
+    """Every host of a way in that stands in values is one that the component names."""
     for release in stack.releases:
         part = stack.parts.get(release.component)
         if part is None:
             continue
         for found in objects_in(release):
-            spec = get(release.values, found.path) if found.kind == "Ingress" else None
-            for host in _rules(spec):
-                if host not in part.wiring.hosts:
-                    yield finding(
-                        LETTER,
-                        f"release {release.name}",
-                        f"{dotted(found.path)} is an Ingress of host {host!r}, which its component does not name",
-                        where=place(release, found.path),
-                        fix="say it: Wiring(hosts=(…,))",
-                    )
+            if found.kind not in WAYS_IN:
+                continue
+            subject, said = f"release {release.name}", f"{dotted(found.path)} is an {found.kind}"
+            where = place(release, found.path)
+            for host in _hosts(get(release.values, found.path)):
+                if host is None:
+                    message, fix = f"{said} of every host: those of other customers, too", "name its hosts"
+                    yield finding(LETTER, subject, message, where=where, fix=fix)
+                elif host not in part.wiring.hosts:
+                    message = f"{said} of host {host!r}, which its component does not name"
+                    yield finding(LETTER, subject, message, where=where, fix="say it: Wiring(hosts=(…,))")
 
 
-def _rules(tree: Value) -> Iterator[str]:
-    spec = tree.get("spec") if isinstance(tree, Mapping) else None
-    rules = spec.get("rules") if isinstance(spec, Mapping) else None
+def _hosts(tree: Value) -> Iterator[str | None]:
+    """Yield the hosts of a way in; None where it takes in all. A text is read as far as lines tell."""
+    if not isinstance(tree, Mapping):
+        hosts = HOST_LINES.findall(text_of(tree))
+        yield from hosts or (None,)
+        return
+    spec = tree.get("spec")
+    if not isinstance(spec, Mapping):
+        return
+    if spec.get("defaultBackend"):
+        yield None
+    named = spec.get("hostnames")
+    if isinstance(named, Sequence) and not isinstance(named, str):
+        yield from (text_of(host) for host in named)
+        return
+    rules = spec.get("rules")
     for rule in rules if isinstance(rules, Sequence) and not isinstance(rules, str) else ():
         host = rule.get("host") if isinstance(rule, Mapping) else None
-        if isinstance(host, str):
-            yield host
+        yield text_of(host) or None

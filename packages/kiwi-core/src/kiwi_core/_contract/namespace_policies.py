@@ -6,12 +6,16 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import attrs
+
 from kiwi_core._compose.policy import NAMESPACE_LABEL
 from kiwi_core._compose.stack import Stack
 from kiwi_core._contract.results import Result, finding
 from kiwi_core._model.cluster import Cluster
+from kiwi_core._model.gateways import SharedOffer
 from kiwi_core._model.late import Value
 from kiwi_core._model.network import Caller
+from kiwi_core._model.service import Offer
 
 __all__ = ["check_policies"]
 
@@ -19,12 +23,25 @@ LETTER = "b"
 DIRECTIONS: Final = (("ingress", "from"), ("egress", "to"))
 
 
-def check_policies(stack: Stack, allowed: Mapping[str, set[str]]) -> Iterator[Result]:
+@attrs.frozen
+class Ways:
+    """The namespaces that the policies of one namespace may open the way to.
+
+    Attributes:
+        ingress: from there.
+        egress: to there.
+    """
+
+    ingress: set[str] = attrs.field(factory=set[str])
+    egress: set[str] = attrs.field(factory=set[str])
+
+
+def check_policies(stack: Stack, shared: Mapping[str, set[str]]) -> Iterator[Result]:
     """Look at each policy that the foundation would apply, as its merged values have it.
 
     Args:
         stack: the customer or the cluster.
-        allowed: for each namespace, those that its policies may open the way to and from.
+        shared: for each component, the namespaces of the shared services that it is bound to.
     """
     open_to_all = {
         f"{name}-{workload.name}-from-outside"
@@ -32,19 +49,46 @@ def check_policies(stack: Stack, allowed: Mapping[str, set[str]]) -> Iterator[Re
         for workload in part.wiring.network
         if Caller.OUTSIDE in workload.called_by
     }
+    ways = _ways(stack, shared)
     for release in stack.releases:
         if release.role == "foundation":
             for item in _maps(release.values.get("allow")):
                 is_open = item.get("name") in open_to_all
-                yield from _policy(item, allowed.get(release.namespace, set()), stack.cluster, is_open=is_open)
+                yield from _policy(item, ways.get(release.namespace, Ways()), stack.cluster, is_open=is_open)
 
 
-def _policy(item: Mapping[str, Value], allowed: set[str], cluster: Cluster, *, is_open: bool) -> Iterator[Result]:
+def _ways(stack: Stack, shared: Mapping[str, set[str]]) -> Mapping[str, Ways]:
+    """Return what follows from bindings, and from whom a gateway serves."""
+    ways = {home: Ways(egress={stack.cluster.dns.namespace}) for home in stack.foundations}
+    for name, part in stack.parts.items():
+        own = ways.setdefault(part.home.namespace, Ways())
+        bound = [binding for binding in stack.bindings[name].values() if binding]
+        for space in shared[name]:
+            own.egress.add(space)
+            if any(_calls_back(binding.offer) for binding in bound):
+                own.ingress.add(space)
+        for offer in part.declaration.offers:
+            if isinstance(offer, SharedOffer) and isinstance(stack.target, Cluster):
+                users = {customer.namespace for customer in stack.cluster.customers}
+                (own.egress if offer.calls_back else own.ingress).update(users)
+        for binding in bound:
+            if binding.provider and binding.use.shared:
+                other = ways.setdefault(stack.parts[binding.provider].home.namespace, Ways())
+                (other.egress if _calls_back(binding.offer) else other.ingress).add(part.home.namespace)
+    return ways
+
+
+def _calls_back(offer: Offer) -> bool:
+    return isinstance(offer, SharedOffer) and offer.calls_back
+
+
+def _policy(item: Mapping[str, Value], ways: Ways, cluster: Cluster, *, is_open: bool) -> Iterator[Result]:
     subject = f"policy {item.get('name')}"
     spec = item.get("spec")
     if not isinstance(spec, Mapping):
         return
     for direction, peers in DIRECTIONS:
+        allowed = ways.ingress if direction == "ingress" else ways.egress
         for rule in _maps(spec.get(direction)):
             if not rule.get(peers):
                 fix = "name whom: policies follow from bindings and declared egress"
@@ -64,7 +108,7 @@ def _peer(subject: str, peer: Mapping[str, Value], allowed: set[str]) -> Iterato
             LETTER, subject, "it opens the way to namespaces that it does not name", fix="select one by its name"
         )
     for namespace in namespaces:
-        if namespace not in allowed:
+        if not isinstance(namespace, str) or namespace not in allowed:
             yield finding(
                 LETTER,
                 subject,
@@ -92,7 +136,12 @@ def _selected(selector: Value) -> Sequence[Value]:
 def _block(subject: str, peer: Mapping[str, Value], cluster: Cluster) -> Iterator[Result]:
     block = peer.get("ipBlock")
     if isinstance(block, Mapping):
-        for network in _reached(block, cluster):
+        try:
+            reached = [*_reached(block, cluster)]
+        except ValueError as error:
+            yield finding(LETTER, subject, f"it names no network: {error}", fix="write one such as '192.0.2.0/24'")
+            return
+        for network in reached:
             yield finding(
                 LETTER,
                 subject,

@@ -37,7 +37,8 @@ class Tainted:
         return self._value
 
     def __repr__(self) -> str:
-        return f"<{self._shown}>"
+        # A traceback also shows what failed in its constructor.
+        return f"<{getattr(self, '_shown', 'unfinished')}>"
 
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec)

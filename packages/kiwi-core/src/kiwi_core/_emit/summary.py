@@ -36,9 +36,11 @@ def emit_summary(stack: Stack) -> Tree:
         "policies": [
             {"namespace": policy.namespace, "name": policy.name, "because": policy.because} for policy in stack.policies
         ],
-        "secrets": {
-            secret.name: sorted(secret.data) for part in stack.parts.values() for secret in part.wiring.secrets
-        },
+        "secrets": [
+            {"namespace": part.home.namespace, "name": secret.name, "keys": sorted(secret.data)}
+            for part in stack.parts.values()
+            for secret in part.wiring.secrets
+        ],
         "credentials": sorted(_credentials(stack)),
         "charts": {name: f"{pin.location}/{pin.name} {pin.version}" for name, pin in stack.used_charts.items()},
         "images": {name: f"{pin.name}:{pin.tag}" for name, pin in stack.used_images.items()},

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
-from kiwi_core._model.component import Component, Gateway
+from kiwi_core._model.component import MAX_RELEASE_NAME, Component, Gateway
 from kiwi_core._model.fields import external_ports, many, port
 from kiwi_core._model.lane import Tier
-from kiwi_core._model.names import dns_label, host_name, namespace_of, slug
+from kiwi_core._model.names import DNS_LABEL, dns_label, host_name, namespace_of, slug
 from kiwi_core._model.service import Home, Offer
 from kiwi_core._model.tenant import Tenant
 
 __all__ = ["ApiServer", "Cluster", "Customer", "Dns", "Target"]
+
+MAX_SERVICE: Final = MAX_RELEASE_NAME - len("foundation-")
+"""What leaves room for the name of the foundation of its namespace."""
 
 
 def _networks(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
@@ -89,6 +92,11 @@ def _gateways(_instance: object, _attribute: object, value: tuple[Component, ...
             raise TypeError(
                 f"component {component.name!r} is no gateway, and a cluster has nothing else: give it to a tenant"
             )
+        if not DNS_LABEL.fullmatch(component.service) or len(component.service) > MAX_SERVICE:
+            raise ValueError(
+                f"component {component.name!r} has the service {component.service!r}, which can name no namespace: "
+                f"a DNS label of at most {MAX_SERVICE} characters can"
+            )
         if component.namespace in taken:
             raise ValueError(
                 f"components {taken[component.namespace]!r} and {component.name!r} would share the namespace "
@@ -100,19 +108,30 @@ def _gateways(_instance: object, _attribute: object, value: tuple[Component, ...
 def _apart(_instance: object, _attribute: object, value: tuple[Customer, ...]) -> None:
     """Keep customers apart: no host name could lead to two of them, no external port to either of two."""
     slugs: set[str] = set()
-    ports: dict[tuple[str | None, str], str] = {}
+    ports: dict[tuple[object, str], str] = {}
     for customer in value:
         if customer.slug in slugs:
             raise ValueError(f"customer {customer.slug!r} stands twice")
         slugs.add(customer.slug)
         for external in customer.ports:
-            other = ports.setdefault((customer.address, external), customer.slug)
+            address = ipaddress.ip_address(customer.address) if customer.address else None
+            other = ports.setdefault((address, external), customer.slug)
             if other != customer.slug:
                 raise ValueError(
                     f"customers {other!r} and {customer.slug!r} have the same external port {external}: "
                     "give one of them another port, or a public address of its own (address='…')"
                 )
     _domains_apart(value)
+
+
+def _own_addresses(instance: Cluster, _attribute: object, value: tuple[Customer, ...]) -> None:
+    shared = {ipaddress.ip_address(address) for address in instance.ingress_addresses}
+    for customer in value:
+        if customer.address and ipaddress.ip_address(customer.address) in shared:
+            raise ValueError(
+                f"customer {customer.slug!r} has the address {customer.address}, which is the ingress's: "
+                "leave it out, or give it one of its own"
+            )
 
 
 def _domains_apart(customers: tuple[Customer, ...]) -> None:
@@ -130,7 +149,7 @@ def _domains_apart(customers: tuple[Customer, ...]) -> None:
             above = ".".join(labels[start:])
             if above in owners:
                 raise ValueError(
-                    f"the domain {domain!r} of customer {customer_slug!r} is one of customer {owners[above]!r}'s own "
+                    f"the domain {domain!r} of customer {customer_slug!r} is within that of customer {owners[above]!r} "
                     f"({above!r}): a host name could lead to both"
                 )
 
@@ -167,7 +186,7 @@ class Cluster:
     offers: tuple[Offer, ...] = attrs.field(default=(), validator=_distinct)
     components: tuple[Component, ...] = attrs.field(default=(), validator=[many, _gateways])
     bind: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    customers: tuple[Customer, ...] = attrs.field(default=(), validator=[many, _apart])
+    customers: tuple[Customer, ...] = attrs.field(default=(), validator=[many, _apart, _own_addresses])
 
     @property
     def title(self) -> str:

@@ -18,7 +18,7 @@ from kiwi_core._model.schema import Schema
 from kiwi_core._model.secrets import PlainValue, Secret
 from kiwi_core._model.service import Offer, Use
 
-__all__ = ["Component", "Declaration", "Gateway", "Release", "Wiring"]
+__all__ = ["MAX_RELEASE_NAME", "Component", "Declaration", "Gateway", "Release", "Wiring"]
 
 
 MAX_RELEASE_NAME: Final = 53
@@ -105,6 +105,8 @@ class Declaration:
 def _host_names(instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     many(instance, attribute, value)
     for name in value:
+        if value.count(name) > 1:
+            raise ValueError(f"{attribute.name}: {name!r} stands twice")
         host_name(instance, attribute, name)  # type: ignore[arg-type]  # of one name, or of several
 
 

@@ -37,7 +37,7 @@ class Caller(enum.StrEnum):
 
 
 def _served_ports(instance: Workload, _attribute: object, value: tuple[int, ...]) -> None:
-    if instance.called_by and not value:
+    if instance.called_by and not value and not instance.udp_ports:
         raise ValueError(f"workload {instance.name!r} is called by {instance.called_by[0]} and names no ports")
     if instance.served_by is not None and not value:
         raise ValueError(f"workload {instance.name!r} is served by {instance.served_by.key} and names no ports")
@@ -57,6 +57,7 @@ class Workload:
         egress: traffic that leaves the cluster.
         served_by: the ingress that calls them, with ``ports``.
         called_by: who else calls them, on ``ports``; pods with other ports for other callers are another workload.
+        udp_ports: the pods' UDP ports that those of ``called_by`` call.
         ports: the pods' TCP ports that the ingress and those of ``called_by`` call.
         calls_api: whether they call the API server.
     """
@@ -67,6 +68,7 @@ class Workload:
     egress: tuple[Egress, ...] = attrs.field(default=(), validator=many)
     served_by: Use[object] | None = None
     called_by: tuple[Caller, ...] = attrs.field(default=(), validator=many)
+    udp_ports: tuple[int, ...] = attrs.field(default=(), validator=ports)
     ports: tuple[int, ...] = attrs.field(default=(), validator=[ports, _served_ports])
     calls_api: bool = False
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from kiwi_core._model.component import Component, Gateway
+from kiwi_core._model.fields import many
 from kiwi_core._model.names import dns_label, host_name, namespace_of, slug
 from kiwi_core._model.service import Home
 
@@ -38,7 +39,7 @@ class Tenant:
     slug: str = attrs.field(validator=slug)
     domain: str = attrs.field(validator=host_name)
     cluster: str = attrs.field(validator=dns_label)
-    components: tuple[Component, ...] = attrs.field(default=(), validator=_no_gateways)
+    components: tuple[Component, ...] = attrs.field(default=(), validator=[many, _no_gateways])
     bind: Mapping[str, str] = attrs.field(factory=dict[str, str])
     quota: Mapping[str, str] = attrs.field(factory=dict[str, str])
 

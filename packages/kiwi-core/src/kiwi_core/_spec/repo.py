@@ -135,7 +135,7 @@ def find_repo(path: Path, converter: Converter) -> Repo:
             Problem(
                 f"found {names}, expected one spec"
                 if specs
-                else "there is no spec: no tenant.py, tenant.toml or cluster.py",
+                else "there is no spec: no tenant.py, tenant.toml, cluster.py or cluster.toml",
                 Where(shown(root)),
                 "name the one that you mean" if specs else "a customer's repository has a tenant.py at its top",
             )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -142,6 +143,7 @@ def test_the_pins_and_the_bindings_reach_the_chart(rendered: Callable[[str, str]
     manifests = rendered("cust-kiwistack", "helm").manifests
     values = stub_values(manifests, "onyx")
     assert isinstance(values, dict)
+    values = cast("dict[str, dict[str, Any]]", values)
     assert values["api"]["image"] == {"repository": "docker.io/onyxdotapp/onyx-backend", "tag": "v4.6.1"}
     assert values["configMap"]["POSTGRES_HOST"] == "postgresql"
     assert values["configMap"]["S3_ENDPOINT_URL"] == "http://minio:9000"
@@ -225,9 +227,7 @@ def test_a_cycle_planted_in_the_tree_is_refused(
 
 
 def name_of(item: dict[str, object]) -> str:
-    metadata = item["metadata"]
-    assert isinstance(metadata, dict)
-    return str(metadata["name"])
+    return str(cast("dict[str, object]", item["metadata"])["name"])
 
 
 def needs_in(tree: Path) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ import pytest
 LAYERS = (
     ("errors",),
     ("_model",),
+    ("_derive",),
     ("_spec",),
     ("_compose",),
     ("_contract",),

@@ -6,6 +6,7 @@ of the form ``# alone: <why>``.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -46,11 +47,11 @@ def _pins_of(component: str, stack: Stack) -> Mapping[str, set[str]]:
 
 
 def _commit(commit: Commit, pins: Mapping[str, Mapping[str, set[str]]]) -> Iterator[Result]:
-    if not commit.before.keys() & commit.after.keys() >= {*FILES}:
+    if not pins or not commit.before.keys() & commit.after.keys() >= {*FILES}:
         return  # the commit that made the files, or took them away
     try:
-        before = {name: parse_yaml(commit.before[name].encode(), file=name) for name in FILES}
-        after = {name: parse_yaml(commit.after[name].encode(), file=name) for name in FILES}
+        before = {name: _parsed(commit.before[name], name) for name in FILES}
+        after = {name: _parsed(commit.after[name], name) for name in FILES}
     except InputError:
         subject = f"commit {commit.revision[:12]}"
         yield unproven(LETTER, subject, "a pin file could not be read there: nobody can say what moved")
@@ -58,6 +59,12 @@ def _commit(commit: Commit, pins: Mapping[str, Mapping[str, set[str]]]) -> Itera
     for component, names in pins.items():
         moved = {what: _moved(before[what], after[what], what, names[what]) for what in FILES}
         yield from _apart(component, commit, after, moved)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str, name: str) -> Document:
+    """Read a pin file: what one commit left is what the next one found, and all tenants of a template have it."""
+    return parse_yaml(text.encode(), file=name)
 
 
 def _entry(document: Document, what: str, name: str) -> Mapping[str, str | None]:

@@ -9,6 +9,7 @@ a list) that a template ranges over: ``auth.*.enabled``.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -193,15 +194,24 @@ class ChartCapture:
         """
         if _holds(self.values, path):
             return True
-        if any(_meets(path, known.split(".")) for known in self.reads):
+        first = {path[0], ANY}
+        if any(_meets(path, known) for step in first for known in self._read_steps.get(step, ())):
             return True
         # What lies in an open map is as good as the map itself.
-        if any(_meets(path[: len(known)], known) for known in (text.split(".") for text in self.open)):
+        if any(_meets(path[: len(known)], known) for step in first for known in self._open_steps.get(step, ())):
             return True
         apart = {subchart.key for subchart in self.subcharts if not subchart.captured}
         if self.unseen or (apart and path[0] in {*apart, "global"}):
             return None
         return False
+
+    @functools.cached_property
+    def _read_steps(self) -> Mapping[str, Sequence[Sequence[str]]]:
+        return _by_first_step(self.reads)
+
+    @functools.cached_property
+    def _open_steps(self) -> Mapping[str, Sequence[Sequence[str]]]:
+        return _by_first_step(self.open)
 
 
 @attrs.frozen(kw_only=True)
@@ -259,6 +269,14 @@ def _holds(tree: Json, path: Iterable[str]) -> bool:
             return False
         tree = tree[step]
     return True
+
+
+def _by_first_step(paths: Iterable[str]) -> Mapping[str, Sequence[Sequence[str]]]:
+    found: dict[str, list[list[str]]] = {}
+    for path in paths:
+        steps = path.split(".")
+        found.setdefault(steps[0], []).append(steps)
+    return found
 
 
 def _meets(path: tuple[str, ...], known: Sequence[str]) -> bool:

@@ -39,6 +39,12 @@ def helmfile() -> Path:
 
 
 @pytest.fixture(scope="session")
+def age() -> Path:
+    """The age command, as an executable file."""
+    return _obtain(tools.AGE)
+
+
+@pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[registries.Registry]:
     """A registry that takes everything from everybody; each test has repositories of its own."""
     yield from _serve(tmp_path_factory.mktemp("registry"), login=False)

@@ -39,7 +39,7 @@ EXPLAINED = {
     ],
     "wiki.kiwistack.example": ["wiki.kiwistack.example leads from outside to component opendesk"],
     "10000/udp": ["10000/udp leads from outside to component opendesk"],
-    "allow-dns": ["policy allow-dns: every pod resolves names"],
+    "allow-dns": ["policy allow-dns of cust-kiwistack: every pod resolves names"],
     "opendesk": ["component opendesk from kiwi-component-opendesk", "offers postgres/main", "offers oidc/main"],
 }
 

@@ -1,4 +1,4 @@
-"""Where the tests take Helm and helmfile from."""
+"""Where the tests take Helm, helmfile and age from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
-    assert [tools.find(tool) for tool in tools.TOOLS] == [None, None, None]
+    assert [tools.find(tool) for tool in tools.TOOLS] == [None] * len(tools.TOOLS)
 
 
 @pytest.mark.parametrize("tool", tools.TOOLS, ids=lambda tool: tool.name)

@@ -72,10 +72,26 @@ def with_stub_charts(folder: Path, *, enterprise: bool = False) -> Path:
 
 
 def helmfile(
-    program: Path, helm: Path, folder: Path, *words: str, seed: str | None = None, check: bool = True
+    program: Path,
+    helm: Path,
+    folder: Path,
+    *words: str,
+    seed: str | None = None,
+    handed: Mapping[str, str] | None = None,
+    check: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the real helmfile in a tree, with nothing of the environment that could change what it says."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent / "home")}
+    """Run the real helmfile in a tree, with nothing of the environment that could change what it says.
+
+    Args:
+        program: helmfile.
+        helm: the Helm that it runs.
+        folder: the tree.
+        words: its command.
+        seed: MASTER_PASSWORD.
+        handed: credentials that are handed over.
+        check: whether it has to succeed.
+    """
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder.parent / "home"), **(handed or {})}
     if seed is not None:
         environment["MASTER_PASSWORD"] = seed
     done = subprocess.run(

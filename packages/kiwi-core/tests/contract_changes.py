@@ -10,6 +10,7 @@ from contract_stack import LINE, Altered, Scene
 from kiwi_core import Component, Declaration, Lane, Offer, Secret, Value, Wiring, Workload
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._compose.values import CUSTOMER, Layer, merge
+from kiwi_core._derive.lock import LockEntry
 
 Change: TypeAlias = Callable[[Scene], Scene]
 
@@ -171,6 +172,18 @@ def schema(**facts: object) -> Change:
 def stack(change: Callable[[Stack], Stack]) -> Change:
     """Change the stack after it was composed."""
     return lambda scene: attrs.evolve(scene, change=change)
+
+
+def locked(change: Callable[[LockEntry], LockEntry | None]) -> Change:
+    """Change what the lock says of each credential, or take it out."""
+
+    def changed(found: Stack) -> Stack:
+        lock = found.inputs.lock
+        assert lock is not None
+        entries = {name: entry for name, old in lock.credentials.items() if (entry := change(old))}
+        return attrs.evolve(found, inputs=attrs.evolve(found.inputs, lock=attrs.evolve(lock, credentials=entries)))
+
+    return stack(changed)
 
 
 def composed(release: str, change: Callable[[StackRelease], StackRelease]) -> Change:

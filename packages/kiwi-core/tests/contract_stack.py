@@ -52,6 +52,7 @@ from kiwi_core._compose.sharing import ClusterTree, digest_of
 from kiwi_core._compose.stack import Inputs, Package, Stack
 from kiwi_core._compose.values import Layer
 from kiwi_core._contract.results import Commit, Evidence, Outcome, Result, Rule, check
+from kiwi_core._derive.lock import Lock, LockEntry, names_of
 from kiwi_core._model.capture import (
     ChartCapture,
     SchemaCapture,
@@ -314,7 +315,11 @@ class Scene:
             packages={"": core_package} | {item.kind: package for item in self.components},
             overlays=self.overlays,
         )
-        return self.change(compose(inputs))
+        # Fingerprints were taken of what it names.
+        names = names_of(compose(inputs).credentials)
+        entries = {name: LockEntry(generation=late.generation, fingerprint="0" * 32) for name, late in names.items()}
+        lock = Lock(seed=f"k{'0' * 31}", credentials=entries)
+        return self.change(compose(attrs.evolve(inputs, lock=lock)))
 
     def results(self, rule: str | None = None) -> tuple[Result, ...]:
         """Prove the contract, or one rule of it."""

@@ -9,6 +9,7 @@ import attrs
 import mutations_cluster
 import mutations_cluster_policies
 import mutations_credentials
+import mutations_lock
 import mutations_namespace
 import mutations_offers
 import mutations_outside
@@ -56,7 +57,7 @@ from kiwi_core.errors import ComposeError, InputError, OverlayError, PinError, P
 
 MODULES = (
     mutations_release, mutations_namespace, mutations_offers, mutations_policies, mutations_outside, mutations_cluster,
-    mutations_cluster_policies, mutations_pins, mutations_overlay, mutations_credentials,
+    mutations_cluster_policies, mutations_pins, mutations_overlay, mutations_credentials, mutations_lock,
 )  # fmt: skip
 ROWS = [row for module in MODULES for row in module.ROWS]
 

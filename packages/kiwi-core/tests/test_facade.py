@@ -35,7 +35,7 @@ def test_a_type_checker_sees_what_is_listed_and_what_is_loaded() -> None:
     seen = seen_by_type_checkers("kiwi_core")
     assert sorted(seen) == kiwi_core.__all__
     homes = cast("dict[str, str]", vars(kiwi_core)["_HOMES"])
-    assert seen == {name: f"kiwi_core._model.{home}" for name, home in homes.items()}
+    assert seen == {name: f"kiwi_core.{home}" for name, home in homes.items()}
 
 
 def test_every_name_is_exported_by_the_module_that_it_comes_from() -> None:

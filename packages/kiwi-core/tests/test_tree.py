@@ -247,7 +247,7 @@ def test_a_local_chart_goes_in_the_place_of_its_pin() -> None:
 
 def test_the_summary_names_credentials_and_says_no_value() -> None:
     summary = json.loads(whole(golden_inputs())["stack.json"])
-    assert summary["credentials"] == ["app/llm/llm", "app/postgres/db"]
+    assert summary["credentials"] == {"app/llm/llm": 1, "app/postgres/db": 1}
     assert summary["secrets"] == [{"namespace": "cust-acme", "name": "app-db", "keys": ["dsn", "user"]}]
     assert summary["components"] == {
         "app": "kiwi-component-sample 2.3",

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kiwi_core._emit.writing import expression, go_string, quoted, yaml_text
-from kiwi_core._model.late import Credential, Late, Pin, Quoted, Text, Value, text, url
+from kiwi_core._model.late import Credential, External, Late, Pin, Quoted, Text, Value, text, url
 
 PASSWORD = Credential("onyx", "postgres/onyx")
 TAG = Pin("web", "tag")
@@ -114,7 +114,10 @@ def test_the_form_is_block_style_with_quoted_keys() -> None:
     )
 
 
-DERIVED = 'derivePassword 1 "long" (requiredEnv "MASTER_PASSWORD") "onyx" "postgres/onyx" | sha1sum'
+DERIVED = (
+    'or (env "KIWISTACK_0E44B315B8679D64E6C5139E") '
+    '(derivePassword 1 "long" (requiredEnv "MASTER_PASSWORD") "onyx" "postgres/onyx") | sha1sum'
+)
 INNER = '| toJson | trimPrefix "\\"" | trimSuffix "\\""'
 
 
@@ -124,9 +127,19 @@ INNER = '| toJson | trimPrefix "\\"" | trimSuffix "\\""'
         (PASSWORD, f"{{{{ {DERIVED} | toJson }}}}"),
         (
             Credential("a", "b", 7),
-            '{{ derivePassword 7 "long" (requiredEnv "MASTER_PASSWORD") "a" "b" | sha1sum | toJson }}',
+            (
+                '{{ or (env "KIWISTACK_E5679DF48FE6F83ED5BD4A9A") '
+                '(derivePassword 7 "long" (requiredEnv "MASTER_PASSWORD") "a" "b") | sha1sum | toJson }}'
+            ),
         ),
         (Quoted(PASSWORD), f'{{{{ {DERIVED} | urlquery | replace "+" "%20" | toJson }}}}'),
+        (
+            External("licence", "it is bought"),
+            (
+                '{{ or (env "KIWISTACK_EF63F31AEEA7C7D7BBB61DC5") (exec "age" (list "--decrypt" "--identity" '
+                '(requiredEnv "KIWISTACK_AGE_IDENTITY") "secrets/licence.age")) | toJson }}'
+            ),
+        ),
         (TAG, '{{ (index .Values.images "web").tag | toJson }}'),
         (Pin("web", "registry"), '{{ (index .Values.images "web").registry | toJson }}'),
         (Pin("web", "repository"), '{{ (index .Values.images "web").repository | toJson }}'),

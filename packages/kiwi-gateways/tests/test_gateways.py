@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
-from kiwi_core import Credential, Gateway, Lane, Pin, Text, Value
+from kiwi_core import Credential, External, Gateway, Lane, Pin, Text, Value
 from kiwi_core.testing import CLUSTER, ComponentKit, Trial, trial
 from kiwi_gateways import CertManager, IngressNginx, LiteLlm, Model, SearXng
 
@@ -173,8 +173,9 @@ def test_what_litellm_bundles_is_off() -> None:
     assert at(values, "migrationJob.hooks.helm.enabled") is True
 
 
-def test_models_are_named_with_their_keys_in_the_operator_s_secret() -> None:
-    values = trial(LiteLlm(models=(CHAT, OWN_MODEL), model_keys="keys")).values("litellm")
+def test_models_are_named_with_their_keys_which_are_externals() -> None:
+    found = trial(LiteLlm(models=(CHAT, OWN_MODEL)))
+    values = found.values("litellm")
     assert at(values, "proxy_config.model_list") == [
         {
             "model_name": "chat",
@@ -185,10 +186,13 @@ def test_models_are_named_with_their_keys_in_the_operator_s_secret() -> None:
             "litellm_params": {"model": "hosted_vllm/qwen", "api_base": "https://models.example:8443/v1"},
         },
     ]
-    assert at(values, "environmentSecrets") == ["litellm-salt-key", "keys"]
+    assert at(values, "environmentSecrets") == ["litellm-salt-key", "litellm-model-keys"]
+    secrets = found.values("foundation-llm-gateway")["secrets"]
+    key = External("mistral-api-key", "the API of model chat gives it out")
+    assert at(secrets, "litellm-model-keys") == {"MISTRAL_API_KEY": key}
 
 
-def test_the_operator_s_secret_is_asked_for_only_by_a_model_with_a_key() -> None:
+def test_an_external_is_asked_for_only_by_a_model_with_a_key() -> None:
     assert at(trial(LiteLlm(models=(OWN_MODEL,))).values("litellm"), "environmentSecrets") == ["litellm-salt-key"]
 
 
@@ -303,7 +307,6 @@ def test_the_issuer_is_declared_by_its_name() -> None:
     [
         (LiteLlm, {"replicas": 0}),
         (LiteLlm, {"database_size": "8"}),
-        (LiteLlm, {"model_keys": "No Secret"}),
         (SearXng, {"replicas": 0}),
         (IngressNginx, {"replicas": 0}),
         (IngressNginx, {"service_type": "ClusterIP"}),

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import ClassVar
 
 import attrs
-from kiwi_core import AlembicSchema, Bound, Component, Credential, Declaration, RedisOffer, Release, Stage, Wiring, text
+from kiwi_core import (
+    AlembicSchema,
+    Bound,
+    Component,
+    Credential,
+    Declaration,
+    RedisOffer,
+    Release,
+    Rotation,
+    Stage,
+    Wiring,
+    text,
+)
 
 from kiwi_component_onyx._network import workloads
 from kiwi_component_onyx._opensearch import OpenSearchOffer
@@ -91,7 +103,9 @@ class Onyx(Component):
                     name="onyx",
                     release="onyx-opensearch",
                     host="onyx-opensearch-master",
-                    password=text("Kw1-{password}", password=Credential(self.name, "opensearch")),
+                    password=text(
+                        "Kw1-{password}", password=Credential(self.name, "opensearch", rotation=Rotation.INIT)
+                    ),
                     pods={"app.kubernetes.io/instance": "onyx-opensearch"},
                 ),
             ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from kiwi_core import Bound, Image, Secret, Value, checksum
+from kiwi_core import Bound, Image, Rotation, Secret, Value, checksum
 
 from kiwi_component_onyx._ingress import ingresses
 from kiwi_component_onyx._uses import CACHE, DB, FILES, INDEX, INGRESS, MAIL, SIGN_IN
@@ -53,7 +53,9 @@ def onyx_secrets(bound: Bound) -> Mapping[str, Secret]:
         "userauth": Secret("onyx-userauth", {"user_auth_secret": bound.credential("userauth")}),
         "metricsAuth": Secret("onyx-metrics-auth", {"metrics_auth_token": bound.credential("metrics")}),
         # Encrypts provider keys at rest; it must be there at the first install.
-        "kiwi": Secret("onyx-encryption", {"encryption_key": bound.credential("encryption")}),
+        "kiwi": Secret(
+            "onyx-encryption", {"encryption_key": bound.credential("encryption", rotation=Rotation.DATA_KEY)}
+        ),
     }
     if sign_in := bound.get(SIGN_IN):
         secrets["oauth"] = Secret(

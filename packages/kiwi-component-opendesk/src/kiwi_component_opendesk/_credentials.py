@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
-from kiwi_core import Credential, PlainValue, Value
+from kiwi_core import Credential, PlainValue, Rotation, Value
 
 from kiwi_component_opendesk._facts import facts
 from kiwi_component_opendesk._selection import Chosen
@@ -20,6 +20,9 @@ READER: Final = "kiwistack"
 LOST: Final[Mapping[str, tuple[str, ...]]] = {
     "opendesk-keycloak-bootstrap": ("secrets.keycloak.clientSecret.xwiki",),
 }
+
+SERVERS: Final = frozenset({"cassandra", "mariadb", "minio", "postgresql"})
+"""Where upstream keeps the accounts of its servers: ``secrets.<server>``."""
 
 REASON: Final = "upstream's values template hands it to the chart, which takes no Secret of ours there"
 
@@ -36,7 +39,16 @@ def credential(path: str) -> Credential:
         KeyError: upstream derives nothing there.
     """
     item = facts().secrets[path]
-    return Credential(item.scope, item.purpose, item.generation, template=item.template, encoding=item.encoding)
+    # Servers that read the password at their first start, and keep it with their data.
+    is_first = path.split(".")[1] in SERVERS
+    return Credential(
+        item.scope,
+        item.purpose,
+        item.generation,
+        template=item.template,
+        encoding=item.encoding,
+        rotation=Rotation.INIT if is_first else Rotation.LIVE,
+    )
 
 
 def paths(chosen: Chosen, *, enterprise: bool) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from kiwi_core._derive.password import derive_password as derive_password
     from kiwi_core._model.bound import Bound as Bound
     from kiwi_core._model.cluster import ApiServer as ApiServer
     from kiwi_core._model.cluster import Cluster as Cluster
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     from kiwi_core._model.lane import Stage as Stage
     from kiwi_core._model.lane import Tier as Tier
     from kiwi_core._model.late import Credential as Credential
+    from kiwi_core._model.late import External as External
     from kiwi_core._model.late import Image as Image
     from kiwi_core._model.late import Late as Late
     from kiwi_core._model.late import Pin as Pin
+    from kiwi_core._model.late import Rotation as Rotation
     from kiwi_core._model.late import Text as Text
     from kiwi_core._model.late import Value as Value
     from kiwi_core._model.late import text as text
@@ -83,8 +86,9 @@ if TYPE_CHECKING:
     from kiwi_core._model.tenant import Tenant as Tenant
 
 _HOMES: Final = {
-    name: module
+    name: module if "." in module else f"_model.{module}"
     for module, names in {
+        "_derive.password": "derive_password",
         "bound": "Bound",
         "cluster": "ApiServer Cluster Customer Dns",
         "component": "Component Declaration Gateway Release Wiring",
@@ -94,7 +98,7 @@ _HOMES: Final = {
         "SearchOffer SharedOffer",
         "hooks": "Hook Job",
         "lane": "Lane Stage Tier",
-        "late": "Credential Image Late Pin Text Value text url",
+        "late": "Credential External Image Late Pin Rotation Text Value text url",
         "ldap": "Ldap LdapBinding LdapOffer",
         "network": "Caller Egress Workload",
         "schema": "AlembicSchema Schema",
@@ -127,6 +131,7 @@ __all__ = [
     "Egress",
     "Endpoint",
     "ExistingServices",
+    "External",
     "Gateway",
     "Home",
     "Hook",
@@ -159,6 +164,7 @@ __all__ = [
     "RedisBinding",
     "RedisOffer",
     "Release",
+    "Rotation",
     "Schema",
     "SearchBinding",
     "SearchGateway",
@@ -179,6 +185,7 @@ __all__ = [
     "Wiring",
     "Workload",
     "checksum",
+    "derive_password",
     "text",
     "url",
 ]
@@ -186,7 +193,7 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        value = getattr(importlib.import_module(f"kiwi_core._model.{_HOMES[name]}"), name)
+        value = getattr(importlib.import_module(f"kiwi_core.{_HOMES[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kiwi_core._compose.stack import ChartFiles, Stack
     from kiwi_core._compose.values import Layer
     from kiwi_core._contract.results import Evidence, Result
+    from kiwi_core._derive.lock import Lock
     from kiwi_core._emit.tree import Tree
     from kiwi_core._model.cluster import Cluster, Target
     from kiwi_core._model.pins import PinFiles
@@ -44,9 +45,11 @@ class Project:
         stack: what it resolves to.
         evidence: what the rules look at beside it.
         plugins: the plugins that it names.
+        cluster_repo: where its cluster's repository stands; None for a cluster.
     """
 
     repo: Repo
+    cluster_repo: Repo | None
     stack: Stack
     evidence: Evidence
     plugins: Plugins
@@ -132,6 +135,8 @@ def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = l
         target=target,
         cluster=cluster,
         cluster_tree=cluster_tree(cluster_repo.root / OUTPUT) if cluster_repo else None,
+        lock=_lock(repo),
+        externals={path.stem: path.read_bytes() for path in sorted(repo.secrets.glob("*.age"))},
         lane=lane,
         pins=pins,
         packages=plugins.packages(dict.fromkeys(component.kind for component in target.components)),
@@ -143,9 +148,17 @@ def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = l
         no_history=no_history,
         spec_problems=problems,
         pin_command=f"kiwistack pins bump {shown(repo.root)} --lane {lane}",
+        secrets_command=f"kiwistack secrets fingerprint {shown(repo.root)}",
+        seal_command=f"kiwistack secrets seal {shown(repo.root)}",
         cluster_command=f"kiwistack build {shown(cluster_repo.root)}" if cluster_repo else "",
     )
-    return Project(repo=repo, stack=compose(inputs), evidence=evidence, plugins=plugins)
+    return Project(repo=repo, cluster_repo=cluster_repo, stack=compose(inputs), evidence=evidence, plugins=plugins)
+
+
+def _lock(repo: Repo) -> Lock | None:
+    from kiwi_core._derive.lock import load_lock
+
+    return load_lock(repo.lock.read_bytes(), file=shown(repo.lock)) if repo.lock.is_file() else None
 
 
 def _check_served(tenant: Tenant, cluster: Cluster, repo: Repo, cluster_repo: Repo) -> None:

@@ -19,6 +19,7 @@ import attrs
 from kiwi_core._compose.compose import compose
 from kiwi_core._compose.stack import Inputs, Stack
 from kiwi_core._contract.results import Evidence, Outcome, Result, check
+from kiwi_core._derive.lock import Lock, LockEntry, names_of
 from kiwi_core._emit.tree import emit
 from kiwi_core._model.capture import ChartCapture, ClusterObject, HardCodedImage, SchemaCapture
 from kiwi_core._model.capture import Workload as CapturedWorkload
@@ -144,8 +145,16 @@ def trial(
         images=_MadeUp({name: _image(reference) for name, reference in (images or {}).items()}),
     )
     files = PinFiles(pins=pins, charts_file="charts.yaml", images_file="images.yaml", line=lambda _: None)
-    inputs = Inputs(target=target, cluster=cluster, lane=lane, pins=files, packages=packages)
-    return Trial(stack=compose(inputs), plugins=plugins)
+    inputs = Inputs(target=target, cluster=cluster, lane=lane, pins=files, packages=packages, externals=_There())
+    # As a target has it whose fingerprints were taken.
+    stack = compose(inputs)
+    entries = {
+        name: LockEntry(generation=late.generation, fingerprint="0" * 32)
+        for name, late in names_of(stack.credentials).items()
+    }
+    if entries:
+        stack = compose(attrs.evolve(inputs, lock=Lock(seed=f"k{'0' * 31}", credentials=entries)))
+    return Trial(stack=stack, plugins=plugins)
 
 
 class _MadeUp(dict[str, ImagePin]):
@@ -157,6 +166,16 @@ class _MadeUp(dict[str, ImagePin]):
     def __missing__(self, name: str) -> ImagePin:
         digest = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
         return ImagePin(registry="registry.example", repository=name.lower(), tag=f"1.0.0@{digest}")
+
+
+class _There(dict[str, bytes]):
+    """Externals that are there as soon as somebody asks for them."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> bytes:
+        return f"{name}, encrypted".encode()
 
 
 def _image(reference: str) -> ImagePin:

@@ -5,7 +5,7 @@ Keys are those of chart litellm-helm 1.1.0 (helm/litellm-helm).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -14,9 +14,11 @@ from kiwi_core import (
     Bound,
     Declaration,
     Egress,
+    External,
     Gateway,
     LlmOffer,
     Release,
+    Rotation,
     Secret,
     Stage,
     Value,
@@ -43,8 +45,8 @@ class Model:
         name: what customers call it.
         provider_model: LiteLLM's name of it, with the provider before the slash: ``mistral/mistral-large-latest``.
         api_base: address of the API; the provider's own by default.
-        credential: the key in the operator's Secret that holds the API key (:attr:`LiteLlm.model_keys`); None for an
-            API that asks for none. It becomes an environment variable of that name.
+        credential: the environment variable that holds the API key; None for an API that asks for none. The key is the
+            external of that name in small letters: ``MISTRAL_API_KEY`` is ``secrets/mistral-api-key.age``.
     """
 
     name: str = attrs.field(validator=attrs.validators.min_len(1))
@@ -56,6 +58,11 @@ class Model:
     credential: str | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.matches_re(r"[A-Z][A-Z0-9_]*_API_KEY"))
     )
+
+    @property
+    def external(self) -> str:
+        """The name of the external that holds the key."""
+        return (self.credential or "").lower().replace("_", "-")
 
 
 def _distinct(_instance: object, _attribute: object, value: tuple[Model, ...]) -> None:
@@ -72,12 +79,10 @@ class LiteLlm(Gateway):
     Its values name no customer: keys, teams and budgets are made at its API. It keeps what they have spent, and no
     prompt and no answer.
 
-    The keys of model APIs come from outside, so no seed derives them: the operator makes one Secret that holds them.
+    The keys of model APIs come from outside, so no seed derives them: they are externals of the cluster's repository.
 
     Attributes:
         models: the models, each under one name.
-        model_keys: a Secret in the gateway's namespace that the operator makes: environment variables with the models'
-            API keys. Not asked for when no model has a credential.
         replicas: pods of the proxy; limits of requests and tokens count in each of them apart.
         database_size: volume of its database, as Kubernetes writes quantities.
     """
@@ -86,9 +91,6 @@ class LiteLlm(Gateway):
     service: ClassVar[str] = "llm-gateway"
 
     models: tuple[Model, ...] = attrs.field(default=(), validator=_distinct)
-    model_keys: str = attrs.field(
-        default="litellm-model-keys", validator=attrs.validators.matches_re(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-    )
     replicas: int = attrs.field(default=1, validator=attrs.validators.ge(1))
     database_size: str = attrs.field(default="8Gi", validator=attrs.validators.matches_re(r"\d+(Mi|Gi|Ti)"))
 
@@ -106,13 +108,17 @@ class LiteLlm(Gateway):
     def wire(self, bound: Bound) -> Wiring:
         """Wire both charts to Secrets that are derived here."""
         # The chart puts the password into an address as it is: it has to be one of letters and digits.
-        database = Secret("litellm-db", {"username": DATABASE, "password": bound.credential("postgres")})
+        database = Secret(
+            "litellm-db", {"username": DATABASE, "password": bound.credential("postgres", rotation=Rotation.INIT)}
+        )
         # LiteLLM refuses one that does not begin so.
         master = Secret("litellm-master-key", {"masterkey": text("sk-{key}", key=bound.credential("master-key"))})
         # Encrypts what models are given at the API; what it has encrypted is lost with it.
-        salt = Secret("litellm-salt-key", {"LITELLM_SALT_KEY": bound.credential("salt-key")})
+        salt_key = bound.credential("salt-key", rotation=Rotation.DATA_KEY)
+        salt = Secret("litellm-salt-key", {"LITELLM_SALT_KEY": salt_key})
+        keys = self._model_keys()
         return Wiring(
-            secrets=(database, master, salt),
+            secrets=(database, master, salt, *keys),
             network=self._network(),
             overlay={
                 "litellm-db": {
@@ -126,7 +132,7 @@ class LiteLlm(Gateway):
                 "litellm": {
                     "image": {**image(bound, "litellm"), "pullPolicy": "IfNotPresent"},
                     "replicaCount": self.replicas,
-                    "podAnnotations": {CHECKSUM: checksum(database, master, salt)},
+                    "podAnnotations": {CHECKSUM: checksum(database, master, salt, *keys)},
                     # It calls no Kubernetes.
                     "serviceAccount": {"create": True, "automount": False},
                     "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
@@ -134,7 +140,7 @@ class LiteLlm(Gateway):
                     "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {"memory": "4Gi"}},
                     "masterkeySecretName": master.name,
                     "masterkeySecretKey": "masterkey",
-                    "environmentSecrets": [salt.name, *self._model_keys()],
+                    "environmentSecrets": [salt.name, *(secret.name for secret in keys)],
                     "envVars": {
                         # The price map that it would otherwise fetch from GitHub at its start.
                         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -164,9 +170,14 @@ class LiteLlm(Gateway):
             },
         )
 
-    def _model_keys(self) -> Iterator[str]:
-        if any(model.credential for model in self.models):
-            yield self.model_keys
+    def _model_keys(self) -> tuple[Secret, ...]:
+        """Return the Secret of the models' keys, where a model has one: environment variables of the proxy alone."""
+        keys = {
+            model.credential: External(model.external, f"the API of model {model.name} gives it out")
+            for model in self.models
+            if model.credential
+        }
+        return (Secret("litellm-model-keys", keys),) if keys else ()
 
     def _network(self) -> tuple[Workload, ...]:
         called: dict[str, set[int]] = {}

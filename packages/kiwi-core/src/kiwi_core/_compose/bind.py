@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -132,13 +132,19 @@ def _problems(item: Declared) -> Iterator[Problem]:
             )
 
 
-def bind(declared: Sequence[Declared], target: Target, cluster: Cluster) -> Bindings:
+def bind(
+    declared: Sequence[Declared],
+    target: Target,
+    cluster: Cluster,
+    resolve: Callable[[object], object] = lambda value: value,
+) -> Bindings:
     """Bind every use of every component.
 
     Args:
         declared: the components.
         target: whose they are.
         cluster: where it runs, with all that it shares.
+        resolve: fills into what an offer gives what is known of credentials.
 
     Returns:
         For each component, each use that a release of it has: its binding, or None when it is only wanted and nobody
@@ -160,7 +166,8 @@ def bind(declared: Sequence[Declared], target: Target, cluster: Cluster) -> Bind
             own = [candidate for candidate in found if candidate[0] == item.name]
             match _choose(found, choice) if choice is not None else own or found:
                 case [(provider, offer)]:
-                    bound[key] = _bound(item, use, provider, offer, target.home(item.component), problems)
+                    found_one = _bound(item, use, provider, offer, target.home(item.component), problems)
+                    bound[key] = attrs.evolve(found_one, value=resolve(found_one.value))
                 case [] if choice is None and key in wanted:
                     bound[key] = None
                 case several:

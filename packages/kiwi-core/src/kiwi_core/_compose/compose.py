@@ -11,12 +11,13 @@ from kiwi_core._compose.order import order
 from kiwi_core._compose.platform import HOOKS_CHART, MAX_JOB_NAME, foundation_layer, hooks_layer, job_name
 from kiwi_core._compose.policies import policies
 from kiwi_core._compose.policy import Policy
+from kiwi_core._compose.resolve import Resolver
 from kiwi_core._compose.sharing import with_gateways
 from kiwi_core._compose.stack import ChartFiles, Inputs, Package, Part, Stack, StackRelease
 from kiwi_core._compose.values import Layer, check_values
 from kiwi_core._model.bound import Bound
 from kiwi_core._model.capture import ChartCapture
-from kiwi_core._model.cluster import Cluster
+from kiwi_core._model.cluster import Cluster, Target
 from kiwi_core._model.component import Release, Wiring
 from kiwi_core._model.lane import Lane
 from kiwi_core._model.late import Pin, late_leaves
@@ -40,13 +41,14 @@ def compose(inputs: Inputs) -> Stack:
     if isinstance(target, Cluster):
         with_gateways(target, inputs.packages)  # refuses what could not be shared
     declared = declare(target.components, inputs.packages)
-    bindings = bind(declared, target, inputs.cluster)
+    resolver = Resolver(generations=target.generations, seed_mark=inputs.lock.seed if inputs.lock else "")
+    bindings = bind(declared, target, inputs.cluster, resolver.binding)
     parts = {
         item.name: Part(
             component=item.component,
             home=target.home(item.component),
             declaration=item.declaration,
-            wiring=_wire(item, bindings[item.name], inputs),
+            wiring=resolver.wiring(_wire(item, bindings[item.name], inputs)),
             package=inputs.packages[item.component.kind],
         )
         for item in declared
@@ -57,7 +59,8 @@ def compose(inputs: Inputs) -> Stack:
     stages = {item.release.name: item.release.stage for item in placed}
     sequence = order(stages, edges, rank=lambda name: (stages[name].number, name))
     network = policies(parts, bindings, namespaces_of(parts, target), inputs.cluster)
-    layers = _layers(parts, placed, network, inputs)
+    layers = _layers(parts, placed, network, inputs, resolver)
+    _check_generations(parts.values(), layers, target)
     _check_pins(placed, layers, parts, inputs)
     needs = needs_of(edges)
     needed = {edge.before for edge in edges}
@@ -133,8 +136,31 @@ def _hook_problems(part: Part) -> Iterator[Problem]:
                     yield Problem(f"{what} acts on {use.key}, which none of its releases uses", hint=hint)
 
 
+def _check_generations(parts: Iterable[Part], layers: Mapping[str, Sequence[Layer]], target: Target) -> None:
+    """Refuse a rotation of what is not there: nothing would rotate."""
+    if not target.generations:
+        return
+    named = {late.name for item in layers.values() for layer in item for _, late in late_leaves(layer.values)}
+    named |= {late.name for part in parts for secret in part.wiring.secrets for _, late in late_leaves(secret.data)}
+    raise_all(
+        ComposeError,
+        (
+            Problem(
+                f"generations names the credential {name!r}, which {target.title} does not have",
+                hint=did_you_mean(name, named, otherwise="it has"),
+            )
+            for name in target.generations
+            if name not in named
+        ),
+    )
+
+
 def _layers(
-    parts: Mapping[str, Part], placed: Sequence[Placed], network: Sequence[Policy], inputs: Inputs
+    parts: Mapping[str, Part],
+    placed: Sequence[Placed],
+    network: Sequence[Policy],
+    inputs: Inputs,
+    resolver: Resolver,
 ) -> Mapping[str, tuple[Layer, ...]]:
     names = [item.release.name for item in placed]
     problems = [
@@ -158,7 +184,7 @@ def _layers(
             case "hooks":
                 wiring = parts[component].wiring
                 phase = release.name.removeprefix(f"{component}-")
-                base = hooks_layer(component, phase, wiring.pre if phase == "pre" else wiring.post)
+                base = hooks_layer(component, phase, wiring.pre if phase == "pre" else wiring.post, resolver)
             case "component":
                 part = parts[component]
                 overlay = part.wiring.overlay.get(release.name, {})

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from kiwi_core._compose.policy import HOOKS_LABEL, Policy
+from kiwi_core._compose.resolve import Resolver
 from kiwi_core._compose.values import Layer
 from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
@@ -45,14 +46,16 @@ def foundation_layer(quota: Mapping[str, str], secrets: Iterable[Secret], networ
     )
 
 
-def hooks_layer(component: str, phase: str, hooks: Sequence[Hook]) -> Layer:
+def hooks_layer(component: str, phase: str, hooks: Sequence[Hook], resolver: Resolver) -> Layer:
     """Return the values of the hooks chart for one phase of a component."""
     return Layer(
         origin=f"component {component}",
-        values={
-            "labels": {HOOKS_LABEL: component},
-            "jobs": {job_name(component, phase, hook): _job(hook.job()) for hook in hooks},
-        },
+        values=resolver.values(
+            {
+                "labels": {HOOKS_LABEL: component},
+                "jobs": {job_name(component, phase, hook): _job(hook.job()) for hook in hooks},
+            }
+        ),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
@@ -18,10 +18,13 @@ from kiwi_core._model.capture import ChartCapture, SchemaCapture
 from kiwi_core._model.cluster import Cluster, Target
 from kiwi_core._model.component import Component, Declaration, Release, Wiring
 from kiwi_core._model.lane import Lane, Stage
-from kiwi_core._model.late import Path, Pin, Value, late_leaves, leaves
+from kiwi_core._model.late import Credential, External, Named, Path, Pin, Value, late_leaves, leaves, parts_of
 from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
 from kiwi_core._model.secrets import SecretKey
 from kiwi_core._model.service import Home
+
+if TYPE_CHECKING:
+    from kiwi_core._derive.lock import Lock
 
 __all__ = ["ChartFiles", "Inputs", "Package", "Part", "Stack", "StackRelease"]
 
@@ -71,6 +74,8 @@ class Inputs:
         target: what the tree is for.
         cluster: where it runs, with all that it shares; the target itself where that is a cluster.
         cluster_tree: the tree that the cluster was last built to; None when there is none, or the target is a cluster.
+        lock: the fingerprints of the credentials that were deployed; None when there are none.
+        externals: name of an external to what its file holds, encrypted.
         packages: component kind to the package that it comes from; ``""`` is the core.
         overlays: release to the lane's and the customer's layers, in that order.
         local_charts: lane dev only: pin name to the local chart that the pin's ``path`` names.
@@ -79,6 +84,8 @@ class Inputs:
     target: Target
     cluster: Cluster
     cluster_tree: ClusterTree | None = None
+    lock: Lock | None = None
+    externals: Mapping[str, bytes] = attrs.field(factory=dict[str, bytes], repr=False)
     lane: Lane
     pins: PinFiles
     packages: Mapping[str, Package] = attrs.field(repr=False)
@@ -150,6 +157,11 @@ class StackRelease:
     def leaves(self) -> tuple[tuple[Path, Value], ...]:
         """The leaves of the merged values with their paths: what most rules look at."""
         return tuple(leaves(self.values))
+
+    @cached_property
+    def named(self) -> tuple[Named, ...]:
+        """The credentials, externals and pins in the merged values."""
+        return tuple(late for _, leaf in self.leaves for late in parts_of(leaf))
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -226,6 +238,20 @@ class Stack:
     def secret_keys(self) -> Mapping[str, frozenset[SecretKey]]:
         """For each component, the keys of Secrets that its releases may name."""
         return {name: secret_keys(part.wiring, self.bindings[name].values()) for name, part in self.parts.items()}
+
+    @cached_property
+    def credentials(self) -> tuple[Credential, ...]:
+        """Every credential that stands in a value or a Secret, by name."""
+        named = {late for late in self._named() if isinstance(late, Credential)}
+        return tuple(sorted(named, key=lambda late: (late.name, late.generation, late.template, late.encoding)))
+
+    @cached_property
+    def externals(self) -> tuple[External, ...]:
+        """Every external that stands in a Secret, by name."""
+        return tuple(sorted({late for late in self._named() if isinstance(late, External)}, key=lambda late: late.name))
+
+    def _named(self) -> Iterator[Named]:
+        return (late for release in self.releases for late in release.named)
 
     @cached_property
     def foundations(self) -> Mapping[str, str]:

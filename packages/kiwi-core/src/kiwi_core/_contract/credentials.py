@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from kiwi_core._compose.lending import named_in
 from kiwi_core._compose.stack import Part, Stack
 from kiwi_core._contract.literals import check_literals
+from kiwi_core._contract.lock import check_lock
 from kiwi_core._contract.references import check_references
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven
 from kiwi_core._model.hooks import Hook
-from kiwi_core._model.late import Credential, Late, Value, late_leaves
+from kiwi_core._model.late import Credential, External, Late, Value, late_leaves
 from kiwi_core.errors import dotted
 
 __all__ = ["RULES"]
@@ -18,7 +19,7 @@ __all__ = ["RULES"]
 LETTER = "e"
 
 
-def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001 -- the interface
+def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     """Look at scopes, sinks, literals, references to Secrets, and the checksums that restart their consumers."""
     scopes = {scope for part in stack.parts.values() for scope in _claimed(part)}
     yield from proven(_claims(stack), passed(LETTER, "scopes", f"{len(scopes)} scopes, each claimed once"))
@@ -27,6 +28,7 @@ def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001
         yield from _sinks(part)
     yield from check_literals(stack)
     yield from check_references(stack)
+    yield from check_lock(stack, evidence)
 
 
 def _claimed(part: Part) -> Sequence[str]:
@@ -86,6 +88,13 @@ def _sinks(part: Part) -> Iterator[Result]:
     found: set[tuple[str, str]] = set()
     for name, values in part.wiring.overlay.items():
         for path, late in late_leaves(values):
+            if isinstance(late, External):
+                yield finding(
+                    LETTER,
+                    f"release {name}",
+                    f"{dotted(path)} takes the external {late.name!r} as a plain value",
+                    fix="put it into a Secret",
+                )
             if not isinstance(late, Credential):
                 continue
             place = (name, dotted(path))

@@ -10,7 +10,7 @@ from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._contract.chart import named_leaves, place
 from kiwi_core._contract.references import secret_names
 from kiwi_core._contract.results import Result, finding
-from kiwi_core._model.late import Credential, Late, Path, Value, parts_of, skeleton
+from kiwi_core._model.late import Credential, External, Late, Path, Value, parts_of, skeleton
 from kiwi_core.errors import dotted
 
 __all__ = ["check_literals"]
@@ -64,7 +64,7 @@ def _values(release: StackRelease, stack: Stack) -> Iterator[Result]:
 
 def _is_literal(name: str, leaf: Value) -> bool:
     if isinstance(leaf, Late):
-        derived = any(isinstance(part, Credential) for part in parts_of(leaf))
+        derived = any(isinstance(part, Credential | External) for part in parts_of(leaf))
         return HOLDS.search(skeleton(leaf, lambda _: LATE)) is not None or (
             not derived and SUSPICIOUS.search(name) is not None
         )

@@ -96,7 +96,8 @@ def _restarts(release: StackRelease, stack: Stack) -> Iterator[Result]:
     there = {leaf: path for path, leaf in release.leaves if isinstance(leaf, str)}
     used = [secret for secret in declared if secret.name in there]
     # One mark may be that of all Secrets, of those that this release consumes, or of a single one.
-    marks = {checksum(*secrets): secrets for secrets in (declared, used, *([secret] for secret in used))}
+    seed_mark = stack.inputs.lock.seed if stack.inputs.lock else ""
+    marks = {checksum(*found).text(seed_mark): found for found in (declared, used, *([secret] for secret in used))}
     carried = [secret for mark, secrets in marks.items() if mark in there for secret in secrets]
     stale = [secret.name for secret in used if secret not in carried]
     if stale:

@@ -32,7 +32,7 @@ def derive_all(seed: Seed, credentials: Iterable[Credential]) -> Mapping[Credent
 
     Raises:
         CredentialError: a scope or purpose is not UTF-8, a generation is out of range, or two credentials have one value.
-        ExternalError: this Python cannot compute scrypt.
+        ExternalError: scrypt cannot be computed here.
     """
     wanted = tuple(dict.fromkeys(credentials))
     raise_all(CredentialError, (problem for credential in wanted for problem in _problems(credential)))
@@ -47,7 +47,7 @@ def _derive(seed: Seed, wanted: Sequence[Credential]) -> Mapping[Credential, Der
 
 
 def _keys(seed: Seed, scopes: Sequence[str]) -> Sequence[ScopeKey]:
-    """Compute the keys of scopes; hashlib's scrypt lets the other threads run."""
+    """Compute the keys of scopes; scrypt lets the other threads run."""
     threads = min(len(scopes), _cores(), MOST_THREADS)
     if threads < 2:  # noqa: PLR2004 -- one does not need a thread of its own
         return [ScopeKey(seed, scope) for scope in scopes]

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 
 from kiwi_core._compose import values
 from kiwi_core._compose.stack import Stack, StackRelease
+from kiwi_core._derive.seeds import MARK_PURPOSE, MARK_SCOPE
 from kiwi_core._emit.tree import Tree
-from kiwi_core._emit.writing import go_string, quoted, yaml_lines, yaml_text
+from kiwi_core._emit.writing import SEED, go_string, quoted, yaml_lines, yaml_text
 from kiwi_core._model.lane import Lane
 from kiwi_core._model.late import Value
 from kiwi_core._model.pins import ChartPin, ImagePin
@@ -33,6 +34,9 @@ def emit_helmfile(stack: Stack) -> Tree:
             {"images": {name: _image_pin(pin) for name, pin in stack.used_images.items()}}, head=HEAD
         ),
     }
+    for external in stack.externals:
+        if external.name in stack.inputs.externals:
+            tree[f"secrets/{external.name}.age"] = stack.inputs.externals[external.name]
     for release in stack.releases:
         for path, layer in zip(_values_files(release, stack.lane), release.layers, strict=True):
             tree[path] = yaml_text(layer.values, head=HEAD)
@@ -63,6 +67,7 @@ def _helmfile(stack: Stack) -> bytes:
         "environments:",
         *yaml_lines(environments, 1),
         "---",
+        *_canary(stack),
         "helmDefaults:",
         *yaml_lines({"createNamespace": True}, 1),
     ]
@@ -75,6 +80,22 @@ def _helmfile(stack: Stack) -> bytes:
     for release in stack.releases:
         lines += _release(release, stack)
     return ("\n".join(lines) + "\n").encode()
+
+
+def _canary(stack: Stack) -> Iterator[str]:
+    """Yield what makes a wrong seed fail before anything is rendered, rather than rotate everything.
+
+    It is looked at only where a seed is given, so that listing needs none.
+    """
+    lock = stack.inputs.lock
+    if lock is None:
+        return
+    derived = f'derivePassword 1 "maximum" . {go_string(MARK_SCOPE)} {go_string(MARK_PURPOSE)}'
+    said = go_string(f"this is not the seed of secrets.lock: {SEED} is another one")
+    yield (
+        f'{{{{- with env "{SEED}" }}}}{{{{ if ne (printf "k%s" ({derived} | sha256sum | trunc 31)) '
+        f"{go_string(lock.seed)} }}}}{{{{ fail {said} }}}}{{{{ end }}}}{{{{ end }}}}"
+    )
 
 
 def _release(release: StackRelease, stack: Stack) -> Iterator[str]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._emit.tree import Tree
-from kiwi_core._model.late import Credential, late_leaves
 from kiwi_core._model.tenant import Tenant
 
 __all__ = ["emit_summary"]
@@ -41,7 +40,13 @@ def emit_summary(stack: Stack) -> Tree:
             for part in stack.parts.values()
             for secret in part.wiring.secrets
         ],
-        "credentials": sorted(_credentials(stack)),
+        "credentials": {late.name: late.generation for late in stack.credentials},
+        "externals": {late.name: late.because for late in stack.externals},
+        "plain_values": [
+            {"release": item.release, "path": item.path, "reason": item.reason}
+            for part in stack.parts.values()
+            for item in part.wiring.plain
+        ],
         "charts": {name: f"{pin.location}/{pin.name} {pin.version}" for name, pin in stack.used_charts.items()},
         "images": {name: f"{pin.name}:{pin.tag}" for name, pin in stack.used_images.items()},
     }
@@ -71,14 +76,4 @@ def _release(release: StackRelease) -> Mapping[str, object]:
         "chart": release.declared.chart,
         "needs": release.needs,
         "wait": release.wait,
-    }
-
-
-def _credentials(stack: Stack) -> set[str]:
-    return {
-        f"{late.scope}/{late.purpose}"
-        for release in stack.releases
-        for layer in release.layers
-        for _, late in late_leaves(layer.values)
-        if isinstance(late, Credential)
     }

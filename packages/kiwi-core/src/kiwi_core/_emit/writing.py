@@ -6,14 +6,21 @@ way before Helm: the Go template, where the file is one, and helmfile's search f
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from kiwi_core._model.late import Credential, Late, Pin, Quoted, Text, Value
+from kiwi_core._model.late import Credential, External, Late, Pin, Quoted, Text, Value
 
-__all__ = ["expression", "go_string", "quoted", "yaml_lines", "yaml_text"]
+__all__ = ["IDENTITY", "SEED", "expression", "go_string", "quoted", "variable_of", "yaml_lines", "yaml_text"]
+
+SEED: Final = "MASTER_PASSWORD"
+"""The environment variable of the seed, by upstream's name."""
+
+IDENTITY: Final = "KIWISTACK_AGE_IDENTITY"
+"""The environment variable that names age's identity file, where plain helmfile decrypts the externals."""
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -26,6 +33,18 @@ def quoted(text: str) -> str:
     """Return a string as a double-quoted YAML scalar, safe in a Go template and from ``ref+``."""
     written = _encode(text).replace("{{", "\\u007b\\u007b").replace("ref+", "ref\\u002b")
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", written)
+
+
+def variable_of(late: Credential | External) -> str:
+    """Return the environment variable that hands a value over: what ``derivePassword`` gives, or an external.
+
+    It is named after a digest of what it is, since names of credentials are no names of variables.
+    """
+    if isinstance(late, External):
+        what: tuple[str | int, ...] = ("external", late.name)
+    else:
+        what = (late.scope, late.purpose, late.generation, late.template)
+    return f"KIWISTACK_{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24].upper()}"
 
 
 def go_string(text: str) -> str:
@@ -56,8 +75,13 @@ def _pipeline(value: Late) -> str:
             return _pin(value)
         case Credential():
             names = f"{go_string(value.scope)} {go_string(value.purpose)}"
-            derived = f'derivePassword {value.generation} "{value.template}" (requiredEnv "MASTER_PASSWORD") {names}'
-            return " | ".join((derived, *map(_step, value.encoding)))
+            derived = f'derivePassword {value.generation} "{value.template}" (requiredEnv "{SEED}") {names}'
+            # What was handed over counts; derived is it only where it was not, since "or" stops at the first.
+            handed = f'or (env "{variable_of(value)}") ({derived})'
+            return " | ".join((handed, *map(_step, value.encoding)))
+        case External():
+            words = f'"--decrypt" "--identity" (requiredEnv "{IDENTITY}") {go_string(f"secrets/{value.name}.age")}'
+            return f'or (env "{variable_of(value)}") (exec "age" (list {words}))'
         case Quoted():
             # urlquery writes a blank as "+", which is a plus in the user part of a URL.
             return f'{_pipeline(value.value)} | urlquery | replace "+" "%20"'

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import attrs
 
-from kiwi_core._model.late import Credential, Image, Pin
+from kiwi_core._model.late import Credential, Image, Pin, Rotation
 from kiwi_core._model.service import Home, Use, UseKey
 from kiwi_core.errors import ComposeError, Problem, did_you_mean
 
@@ -67,6 +67,11 @@ class Bound:
         """Name an image pin: ``registry/repository`` and ``tag`` (with its digest where it has one)."""
         return Image(Pin(name, "name"), Pin(name, "tag"))
 
-    def credential(self, purpose: str) -> Credential:
-        """Name a credential of this component's own scope."""
-        return Credential(self.component, purpose)
+    def credential(self, purpose: str, *, rotation: Rotation = Rotation.LIVE) -> Credential:
+        """Name a credential of this component's own scope.
+
+        Args:
+            purpose: what it is for.
+            rotation: what it takes to change it.
+        """
+        return Credential(self.component, purpose, rotation=rotation)

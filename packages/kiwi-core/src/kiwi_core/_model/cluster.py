@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from kiwi_core._model.component import MAX_RELEASE_NAME, Component, Gateway
-from kiwi_core._model.fields import external_ports, many, port
+from kiwi_core._model.fields import external_ports, generations, many, port
 from kiwi_core._model.lane import Tier
 from kiwi_core._model.names import DNS_LABEL, dns_label, host_name, namespace_of, slug
 from kiwi_core._model.service import Home, Offer
@@ -170,6 +170,9 @@ class Cluster:
         offers: services that it shares and that no component of its own provides.
         components: its gateways.
         bind: as a tenant's: where two offers could serve a use of a gateway.
+        generations: credentials that were rotated, as ``<scope>/<purpose>``, with the generation that counts; 1 is the
+            first.
+        weak_seed: whether a short, typed or published seed will do in lane dev.
         customers: whom it serves.
     """
 
@@ -186,6 +189,8 @@ class Cluster:
     offers: tuple[Offer, ...] = attrs.field(default=(), validator=_distinct)
     components: tuple[Component, ...] = attrs.field(default=(), validator=[many, _gateways])
     bind: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    generations: Mapping[str, int] = attrs.field(factory=dict[str, int], validator=generations)
+    weak_seed: bool = False
     customers: tuple[Customer, ...] = attrs.field(default=(), validator=[many, _apart, _own_addresses])
 
     @property

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
-__all__ = ["external_ports", "many", "port", "ports", "some_ports"]
+from kiwi_core._model.late import LAST_GENERATION
+
+__all__ = ["external_ports", "generations", "many", "port", "ports", "some_ports"]
 
 port: Final = attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))
 """A TCP port."""
@@ -30,6 +33,20 @@ ports: Final = attrs.validators.and_(many, attrs.validators.deep_iterable(port))
 
 some_ports: Final = attrs.validators.and_(ports, attrs.validators.min_len(1))
 """One TCP port or more: to a NetworkPolicy, none are all."""
+
+
+def generations(_instance: object, attribute: attrs.Attribute[Any], value: Mapping[str, int]) -> None:
+    """Check generations of credentials by name.
+
+    Raises:
+        ValueError: a name is none, or a generation is out of range.
+    """
+    for name, generation in value.items():
+        if not all(name.partition("/")[::2]):
+            raise ValueError(f"{attribute.name}: {name!r} is no credential such as 'onyx/postgres/onyx'")
+        if not 1 <= generation <= LAST_GENERATION:
+            raise ValueError(f"{attribute.name}: {name!r} has generation {generation}, expected 1 to {LAST_GENERATION}")
+
 
 _EXTERNAL: Final = re.compile(r"([1-9]\d{0,4})/(tcp|udp)")
 

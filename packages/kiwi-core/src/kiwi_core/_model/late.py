@@ -7,6 +7,7 @@ Formatting one into a Python string raises: that would write the name where the 
 
 from __future__ import annotations
 
+import enum
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +16,17 @@ from urllib.parse import quote
 
 import attrs
 
+from kiwi_core._model.names import dns_label
+
 __all__ = [
+    "LAST_GENERATION",
     "Credential",
+    "External",
     "Image",
     "Late",
     "Pin",
     "Quoted",
+    "Rotation",
     "Text",
     "Value",
     "late_leaves",
@@ -33,8 +39,23 @@ __all__ = [
 TEMPLATES: Final = ("maximum", "long", "medium", "short", "basic", "pin")
 """The templates that sprig's ``derivePassword`` has (Masterminds/sprig, crypto.go)."""
 
-ENCODING: Final = re.compile(r"sha1sum|sha256sum|b64enc|trunc:[1-9][0-9]*|prefix:[A-Za-z0-9_-]+")
+ENCODING: Final = re.compile(r"sha1sum|sha256sum|b64enc|trunc:[1-9][0-9]{0,3}|prefix:[A-Za-z0-9_-]+")
 """A step of an encoding: sprig's functions of these names; ``prefix:n`` puts ``n`` before."""
+
+
+LAST_GENERATION: Final = 2**32 - 1
+"""``derivePassword`` takes the counter as an unsigned number of 32 bits, and drops what is above."""
+
+
+class Rotation(enum.StrEnum):
+    """What it takes to change a credential."""
+
+    LIVE = "live"
+    """A hook sets the new value, with an account that is not its own."""
+    INIT = "init"
+    """The server reads it at its first start: a hook signs in with the old value and sets the new one."""
+    DATA_KEY = "data-key"
+    """Data is encrypted with it, and lost with another one."""
 
 
 class Late:
@@ -69,15 +90,35 @@ class Credential(Late):
         generation: the counter of ``derivePassword``; 1 until it is rotated.
         template: the form of what ``derivePassword`` gives, one of sprig's.
         encoding: what is done to it, in order; ``sha1sum`` makes it safe in a URL, a shell and YAML.
+        rotation: what it takes to change it; no part of what it is.
     """
 
     scope: str = attrs.field(validator=attrs.validators.min_len(1))
     purpose: str = attrs.field(validator=attrs.validators.min_len(1))
-    generation: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    generation: int = attrs.field(default=1, validator=[attrs.validators.ge(1), attrs.validators.le(LAST_GENERATION)])
     template: str = attrs.field(default="long", validator=attrs.validators.in_(TEMPLATES))
     encoding: tuple[str, ...] = attrs.field(
         default=("sha1sum",), validator=attrs.validators.deep_iterable(attrs.validators.matches_re(ENCODING))
     )
+    rotation: Rotation = attrs.field(default=Rotation.LIVE, eq=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Scope and purpose: what the spec and ``secrets.lock`` call it."""
+        return f"{self.scope}/{self.purpose}"
+
+
+@attrs.frozen
+class External(Late):
+    """A secret that no seed gives: a licence, an API key. It stands encrypted in the customer's repository.
+
+    Attributes:
+        name: the file ``secrets/<name>.age`` holds it, encrypted with age.
+        because: why it cannot be derived.
+    """
+
+    name: str = attrs.field(validator=dns_label)
+    because: str = attrs.field(validator=attrs.validators.min_len(1))
 
 
 @attrs.frozen
@@ -111,7 +152,11 @@ class Quoted(Late):
 class Text(Late):
     """Literal text and late values, joined in order."""
 
-    segments: tuple[str | Credential | Pin | Quoted, ...]
+    segments: tuple[str | Credential | External | Pin | Quoted, ...]
+
+
+Named: TypeAlias = Credential | External | Pin
+"""What stands for one thing by its name."""
 
 
 def url(value: str | Credential) -> str | Quoted:
@@ -119,7 +164,7 @@ def url(value: str | Credential) -> str | Quoted:
     return quote(value, safe="") if isinstance(value, str) else Quoted(value)
 
 
-def text(template: str, **parts: str | Credential | Pin | Quoted) -> Text:
+def text(template: str, **parts: str | Credential | External | Pin | Quoted) -> Text:
     """Join late values into a text: ``text("https://{user}@{host}", user=…, host=…)``.
 
     Args:
@@ -129,7 +174,7 @@ def text(template: str, **parts: str | Credential | Pin | Quoted) -> Text:
     Raises:
         ValueError: a name without a part, a part without a name, or a conversion such as ``{x!r}`` or ``{x:>8}``.
     """
-    segments: list[str | Credential | Pin | Quoted] = []
+    segments: list[str | Credential | External | Pin | Quoted] = []
     used: set[str] = set()
     for literal, name, spec, conversion in string.Formatter().parse(template):
         if literal:
@@ -161,15 +206,15 @@ def leaves(value: Value, path: Path = ()) -> Iterator[tuple[Path, Value]]:
             yield here, item
 
 
-def late_leaves(value: Value) -> Iterator[tuple[Path, Credential | Pin]]:
-    """Yield every credential and pin in a tree with its path, those inside texts included."""
+def late_leaves(value: Value) -> Iterator[tuple[Path, Named]]:
+    """Yield every credential, external and pin in a tree with its path, those inside texts included."""
     for path, leaf in leaves(value):
         yield from ((path, part) for part in parts_of(leaf))
 
 
-def parts_of(leaf: Value) -> Iterator[Credential | Pin]:
-    """Yield the credentials and pins that one leaf is made of."""
-    if isinstance(leaf, Credential | Pin):
+def parts_of(leaf: Value) -> Iterator[Named]:
+    """Yield the credentials, externals and pins that one leaf is made of."""
+    if isinstance(leaf, Named):
         yield leaf
     elif isinstance(leaf, Quoted):
         yield leaf.value
@@ -178,12 +223,12 @@ def parts_of(leaf: Value) -> Iterator[Credential | Pin]:
             yield from parts_of(segment)
 
 
-def skeleton(leaf: Late, show: Callable[[Credential | Pin], str] = repr) -> str:
+def skeleton(leaf: Late, show: Callable[[Named], str] = repr) -> str:
     """Return what is known of a late value as text: literals as they are, the late parts as ``show`` puts them."""
     if isinstance(leaf, Text):
         return "".join(part if isinstance(part, str) else skeleton(part, show) for part in leaf.segments)
     if isinstance(leaf, Quoted):
         return skeleton(leaf.value, show)
-    if isinstance(leaf, Credential | Pin):
+    if isinstance(leaf, Named):
         return show(leaf)
     raise TypeError(f"unknown late value {leaf!r}")

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import attrs
 
-from kiwi_core._model.late import Credential, Quoted, Text
+from kiwi_core._model.late import Credential, External, Late, Quoted, Text
 from kiwi_core._model.names import dns_label
 
-__all__ = ["PlainValue", "Secret", "SecretKey", "checksum"]
+__all__ = ["Checksum", "PlainValue", "Secret", "SecretKey", "checksum"]
 
 
 @attrs.frozen
@@ -28,12 +28,12 @@ class Secret:
 
     Attributes:
         name: a DNS label, unique in the tenant.
-        data: key to value: a credential, a text with credentials in it, or a literal that is no secret
+        data: key to value: a credential, an external, a text with such in it, or a literal that is no secret
             (a user name that must stand beside its password).
     """
 
     name: str = attrs.field(validator=dns_label)
-    data: Mapping[str, str | Credential | Quoted | Text] = attrs.field(validator=attrs.validators.min_len(1))
+    data: Mapping[str, str | Credential | External | Quoted | Text] = attrs.field(validator=attrs.validators.min_len(1))
 
 
 @attrs.frozen(kw_only=True)
@@ -51,16 +51,32 @@ class PlainValue:
     reason: str = attrs.field(validator=attrs.validators.min_len(1))
 
 
-def checksum(*secrets: Secret) -> str:
-    """Return a mark that changes exactly when the definition of one of the Secrets does.
+@attrs.frozen
+class Checksum(Late):
+    """A mark of Secrets, filled in when a stack is composed: generations and the seed's own mark are known then."""
 
-    It is made of names, generations, encodings and literals, so it needs no seed and tells nothing about a value. It
-    goes on the pod template that consumes the Secrets, so that Helm restarts it. The order of the Secrets does not
-    count. It begins with a letter: charts print annotations and labels unquoted, and some hex strings read as numbers.
+    secrets: tuple[Secret, ...]
+
+    def text(self, seed_mark: str = "") -> str:
+        """Return the mark.
+
+        Args:
+            seed_mark: that of the seed, from ``secrets.lock``; empty where there is none.
+        """
+        definitions = sorted(
+            json.dumps([secret.name, {key: repr(value) for key, value in secret.data.items()}], sort_keys=True)
+            for secret in self.secrets
+        )
+        digest = hashlib.sha256(json.dumps([*definitions, seed_mark] if seed_mark else definitions).encode())
+        return f"k{digest.hexdigest()[:31]}"
+
+
+def checksum(*secrets: Secret) -> Checksum:
+    """Return a mark that changes exactly when the definition of one of the Secrets does, or the seed.
+
+    It is made of names, generations, encodings, literals, and the seed's mark in ``secrets.lock``, so it needs no seed
+    and tells nothing about a value. It goes on the pod template that consumes the Secrets, so that Helm restarts it.
+    The order of the Secrets does not count. It begins with a letter: charts print annotations and labels unquoted, and
+    some hex strings read as numbers.
     """
-    definitions = sorted(
-        json.dumps([secret.name, {key: repr(value) for key, value in secret.data.items()}], sort_keys=True)
-        for secret in secrets
-    )
-    digest = hashlib.sha256(json.dumps(definitions).encode()).hexdigest()
-    return f"k{digest[:31]}"
+    return Checksum(secrets)

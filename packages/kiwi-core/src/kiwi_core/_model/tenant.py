@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 
 from kiwi_core._model.component import Component, Gateway
-from kiwi_core._model.fields import many
+from kiwi_core._model.fields import generations, many
 from kiwi_core._model.names import dns_label, host_name, namespace_of, slug
 from kiwi_core._model.service import Home
 
@@ -33,6 +33,9 @@ class Tenant:
         components: what it has.
         bind: where two offers could serve a use: ``"<component>/<kind>"`` or ``"<component>/<kind>/<use>"`` to the
             name of the component that serves it (``"<component>/<offer>"`` where that one offers several).
+        generations: credentials that were rotated, as ``<scope>/<purpose>``, with the generation that counts; 1 is the
+            first.
+        weak_seed: whether a short, typed or published seed will do in lane dev.
         quota: hard limits of the namespace, as a ResourceQuota has them; none by default.
     """
 
@@ -41,6 +44,8 @@ class Tenant:
     cluster: str = attrs.field(validator=dns_label)
     components: tuple[Component, ...] = attrs.field(default=(), validator=[many, _no_gateways])
     bind: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    generations: Mapping[str, int] = attrs.field(factory=dict[str, int], validator=generations)
+    weak_seed: bool = False
     quota: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
     @property

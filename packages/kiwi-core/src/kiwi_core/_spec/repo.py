@@ -43,6 +43,17 @@ def _mirrors(_instance: object, attribute: attrs.Attribute[Mapping[str, str]], v
 
 
 @attrs.frozen(kw_only=True)
+class SecretSettings:
+    """What a ``kiwi.toml`` says of secrets.
+
+    Attributes:
+        recipients: age recipients (``age1…``) that externals are encrypted to.
+    """
+
+    recipients: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """What a ``kiwi.toml`` says.
 
@@ -51,6 +62,7 @@ class Settings:
         template: the folder with ``environments/<lane>/charts.yaml`` and ``images.yaml``.
         cluster: the folder of the cluster that the customer runs on; a cluster's own repository has none.
         strict: lanes in which what is unproven counts as a finding.
+        secrets: how externals are encrypted.
         mirrors: registry to the ``host[:port][/prefix]`` that is asked about its images and charts.
     """
 
@@ -58,6 +70,7 @@ class Settings:
     template: Folder
     cluster: Folder | None = None
     strict: tuple[Lane, ...] = ()
+    secrets: SecretSettings = attrs.field(factory=SecretSettings)
     mirrors: Mapping[str, str] = attrs.field(factory=dict[str, str], validator=_mirrors)
 
 
@@ -86,6 +99,16 @@ class Repo:
     def overlays(self) -> Path:
         """The folder of the customer's overlays, one file for each release."""
         return self.root / "overlays"
+
+    @property
+    def lock(self) -> Path:
+        """The file of the credentials' fingerprints."""
+        return self.root / "secrets.lock"
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of the externals, encrypted."""
+        return self.root / "secrets"
 
     @property
     def cluster(self) -> Path:

@@ -20,7 +20,7 @@ def build(*, path: Path, lane: str | None, out: Path | None, force: bool, verbos
     started = time.monotonic()
     project = engine.load(path, Lane(lane) if lane else None, say=_say(as_json=as_json))
     from kiwi_core._deliver.disk import write_tree
-    from kiwi_core.cli._show import counts, is_broken, print_results, print_stack, report
+    from kiwi_core.cli._show import counts, is_broken, print_results, print_stack, report, sinks
 
     results = project.check()
     broken = is_broken(results, strict=project.is_strict)
@@ -32,6 +32,7 @@ def build(*, path: Path, lane: str | None, out: Path | None, force: bool, verbos
         return 1 if broken else 0
     print_results(results, verbose=verbose or project.is_strict)
     print_stack(project.stack)
+    print(sinks(project.stack))
     print(counts(results))
     if written is None:
         print(f"nothing was written: the contract is broken ({seconds:.2f} s)")

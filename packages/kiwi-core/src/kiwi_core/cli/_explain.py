@@ -49,7 +49,7 @@ def _lines(stack: Stack, name: str) -> Iterator[str]:
         yield from _pin(stack, name)
     for policy in stack.policies:
         if policy.name == name:
-            yield f"policy {name}: {policy.because}"
+            yield f"policy {name} of {policy.namespace}: {policy.because}"
             yield f"  {json.dumps(policy.spec)}"
     for part in stack.parts.values():
         if name in {*part.wiring.hosts, *part.wiring.ports}:

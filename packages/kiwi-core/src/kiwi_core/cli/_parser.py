@@ -7,16 +7,19 @@ import importlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from kiwi_core import __version__
 
 if TYPE_CHECKING:
+    from kiwi_core._deliver.seed_source import SeedSource
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 -- argparse gives it no other name
 
 __all__ = ["parse"]
 
 LANES = ("dev", "dogfood", "stable")
+HERE: Final = Path()
 
 
 def parse(words: Sequence[str]) -> Callable[[], int]:
@@ -30,9 +33,19 @@ def parse(words: Sequence[str]) -> Callable[[], int]:
     _build(commands)
     _explain(commands)
     _pins(commands)
+    _secrets(commands)
+    _apply(commands)
     _component(commands)
-    options = vars(parser.parse_args(words))
+    found, rest = parser.parse_known_args(words)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(found, "path", None) is HERE:
+        # PATH behind an option, as in ``rotate NAME --plan PATH``: before 3.12.7, argparse takes it to be left out.
+        found.path, rest = Path(rest[0]), []
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options = vars(found)
     module, _, name = str(options.pop("run")).partition(":")
+    if "seed_fd" in options:
+        options["source"] = _source(options)
     run: Callable[..., int] = getattr(importlib.import_module(f"kiwi_core.cli.{module}"), name)
     return partial(run, **options)
 
@@ -45,10 +58,14 @@ def _add(commands: Commands, name: str, text: str, run: str) -> argparse.Argumen
 
 
 def _repository(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path", nargs="?", default=Path(), type=Path, metavar="PATH", help="a repository or its spec (default: here)"
-    )
+    _path(parser)
     parser.add_argument("--lane", choices=LANES, help="the lane to build for (default: the one in kiwi.toml)")
+
+
+def _path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path", nargs="?", default=HERE, type=Path, metavar="PATH", help="a repository or its spec (default: here)"
+    )
 
 
 def _json(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +158,90 @@ def _seconds(word: str) -> float:
     if not 0 < seconds <= 3600:  # noqa: PLR2004 -- an hour; infinity and NaN are none
         raise ValueError
     return seconds
+
+
+def _secrets(commands: Commands) -> None:
+    group = commands.add_parser(
+        "secrets", help="seeds, fingerprints of credentials, rotation, encrypted externals"
+    ).add_subparsers(required=True, metavar="COMMAND")
+    new = _add(group, "new-seed", "print a new seed, or a customer's, derived from the platform's", "_secrets:new_seed")
+    new.add_argument("--customer", metavar="SLUG", help="derive this customer's from the platform's seed")
+    fingerprint = _add(
+        group, "fingerprint", "derive all credentials and write secrets.lock, which tells none", "_secrets:fingerprint"
+    )
+    fingerprint.add_argument(
+        "--other-seed", action="store_true", help="even with another seed than before: every credential changes"
+    )
+    verify = _add(group, "verify", "prove that the seed gives what secrets.lock says", "_secrets:verify")
+    diff = _add(
+        group, "diff", "name the credentials that the next deploy changes; better with the seed", "_secrets:diff"
+    )
+    show = _add(group, "show", "say what a credential is and where it goes", "_credentials:show")
+    rotate = _add(group, "rotate", "say what a new generation of a credential does", "_credentials:rotate")
+    seal = _add(group, "seal", "encrypt a value that is read from stdin to secrets/NAME.age", "_externals:seal")
+    opened = _add(group, "open", "decrypt secrets/NAME.age to stdout", "_externals:show")
+    for parser in (show, rotate):
+        parser.add_argument("name", metavar="NAME", help="a credential, such as onyx/postgres/onyx")
+    for parser in (seal, opened):
+        parser.add_argument("name", metavar="NAME", help="an external, such as onyx-licence")
+        _path(parser)
+    for parser in (fingerprint, verify, diff, show, rotate):
+        _repository(parser)
+        _json(parser)
+    show.add_argument("--reveal", action="store_true", help="print its value, and nothing else")
+    rotate.add_argument(
+        "--plan", action="store_true", required=True, help="change nothing: the generation is a line of the spec"
+    )
+    for parser in (new, fingerprint, verify, diff, show):
+        _seed(parser)
+    _identities(opened)
+
+
+def _apply(commands: Commands) -> None:
+    apply = _add(commands, "apply", "deliver the tree that was built, through helmfile", "_apply:apply")
+    _repository(apply)
+    _seed(apply)
+    apply.add_argument("--helmfile", default="helmfile", metavar="PROGRAM", help="default: %(default)s on PATH")
+    apply.add_argument("--helm", metavar="PROGRAM", help="the helm that helmfile runs (default: helm on PATH)")
+
+
+def _seed(parser: argparse.ArgumentParser) -> None:
+    sources = parser.add_mutually_exclusive_group()
+    sources.add_argument(
+        "--seed-fd", type=_descriptor, metavar="N", help="read the seed from a file descriptor, not MASTER_PASSWORD"
+    )
+    sources.add_argument("--seed-file", type=Path, metavar="FILE", help="from a file that only you can read")
+    sources.add_argument("--seed-age", type=Path, metavar="FILE", help="from a file that age encrypted")
+    _identities(parser)
+
+
+def _source(options: dict[str, Any]) -> SeedSource:  # as argparse has them
+    """Take the options of the seed's source together."""
+    from kiwi_core._deliver.seed_source import SeedSource
+    from kiwi_core.cli._seed import identities_of
+
+    options["identities"] = identities_of(options["identities"])
+    names = {"fd": "seed_fd", "file": "seed_file", "age": "seed_age", "identities": "identities"}
+    return SeedSource(**{field: options.pop(name) for field, name in names.items()})
+
+
+def _identities(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--identity",
+        action="append",
+        default=[],
+        type=Path,
+        dest="identities",
+        metavar="FILE",
+        help="age's identity file (default: KIWISTACK_AGE_IDENTITY); may be given again",
+    )
+
+
+def _descriptor(word: str) -> int:
+    number = int(word)
+    if number < 0:
+        raise ValueError
+    return number
 
 
 def _component(commands: Commands) -> None:

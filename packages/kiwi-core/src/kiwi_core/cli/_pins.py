@@ -48,7 +48,9 @@ def show(*, path: Path, lane: str | None, as_json: bool) -> int:
     print(f"lane {stack.lane}: {images} images, {len(pins) - images} charts; {open_ones} without digest", end="")
     print(" (kiwistack pins lock)" if open_ones else "")
     if unused:
-        print(f"{len(unused)} pins are not used here: {', '.join(unused)}")
+        # A template has the pins of all that its customers may choose.
+        more = f" and {len(unused) - FEW} more (--json lists them)" if len(unused) > FEW else ""
+        print(f"{len(unused)} pins are not used here: {', '.join(unused[:FEW])}{more}")
     return 0
 
 

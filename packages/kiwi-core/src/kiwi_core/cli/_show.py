@@ -9,7 +9,7 @@ from kiwi_core._compose.stack import Stack
 from kiwi_core._contract.results import Outcome, Result
 from kiwi_core._model.tenant import Tenant
 
-__all__ = ["counts", "is_broken", "print_results", "print_stack", "report"]
+__all__ = ["counts", "is_broken", "print_results", "print_stack", "report", "sinks"]
 
 
 def is_broken(results: Sequence[Result], *, strict: bool = False) -> bool:
@@ -38,6 +38,17 @@ def print_stack(stack: Stack) -> None:
         print(f"  {stage:<22} {', '.join(names)}")
 
 
+def sinks(stack: Stack) -> str:
+    """Return where credentials go, as a line: each plain value is one that the cluster's Secrets do not keep."""
+    plain = [item for part in stack.parts.values() for item in part.wiring.plain]
+    secrets = sum(len(part.wiring.secrets) for part in stack.parts.values())
+    externals = f", {len(stack.externals)} externals" if stack.externals else ""
+    return (
+        f"credentials: {len(stack.credentials)} derived{externals}, into {secrets} Secrets and {len(plain)} plain values "
+        f"of {len({item.release for item in plain})} releases"
+    )
+
+
 def counts(results: Sequence[Result]) -> str:
     """Return how many results there are of each outcome, as a line."""
     number = Counter(result.outcome for result in results)
@@ -51,6 +62,8 @@ def report(stack: Stack, results: Sequence[Result]) -> dict[str, object]:
     return {
         "target": stack.target.title,
         "lane": stack.lane.value,
+        "credentials": len(stack.credentials),
+        "plain_values": sum(len(part.wiring.plain) for part in stack.parts.values()),
         "releases": [{"name": release.name, "stage": release.stage.value} for release in stack.releases],
         "results": [
             {

@@ -1,0 +1,126 @@
+"""Run helmfile with the credentials handed over: it derives nothing, and what it writes is nobody else's to read.
+
+helmfile renders values into its temporary folder with mode 0644, and keeps them when it is killed. Here that folder is
+a private one in memory, gone at the end, and swept at the next start where the end did not come. The values themselves
+go through the environment of helmfile and its children, which the same user and root can read in ``/proc``; the seed
+does not go along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from kiwi_core._compose.stack import Stack
+from kiwi_core._derive.credentials import derive_all
+from kiwi_core._derive.password import Seed
+from kiwi_core._derive.taint import Tainted
+from kiwi_core._emit.writing import SEED, variable_of
+from kiwi_core.errors import ExternalError, Problem
+
+__all__ = ["private_folder", "run_helmfile", "variables"]
+
+PREFIX: Final = "kiwistack-"
+HELD: Final = "held"
+"""The file in a private folder that is locked as long as its process lives."""
+
+
+def variables(stack: Stack, seed: Seed, externals: Mapping[str, Tainted]) -> Mapping[str, Tainted]:
+    """Return what is handed over: environment variable to value, one for each credential and external of a stack.
+
+    Args:
+        stack: what is delivered.
+        seed: what its credentials derive from.
+        externals: name of an external to its value.
+
+    Raises:
+        CredentialError: a credential cannot be derived.
+        KeyError: an external of the stack is missing.
+    """
+    # The templates apply the encodings themselves: what they would derive is handed over.
+    raw = {attrs.evolve(credential, encoding=()) for credential in stack.credentials}
+    found: dict[str, Tainted] = {variable_of(late): value for late, value in derive_all(seed, raw).items()}
+    return found | {variable_of(late): externals[late.name] for late in stack.externals}
+
+
+def run_helmfile(program: Path, folder: Path, words: Sequence[str], handed: Mapping[str, Tainted]) -> int:
+    """Run helmfile in a tree, and return its exit code.
+
+    Args:
+        program: helmfile.
+        folder: the tree.
+        words: its command and options.
+        handed: what :func:`variables` gave.
+
+    Raises:
+        ExternalError: it cannot be started, or there is no memory to keep its temporary files in.
+    """
+    with private_folder() as private:
+        environment = {name: value for name, value in os.environ.items() if name != SEED}
+        environment |= {"HELMFILE_TEMPDIR": str(private), "TMPDIR": str(private)}
+        environment |= {name: value.reveal() for name, value in handed.items()}
+        try:
+            return subprocess.run([program, *words], cwd=folder, env=environment, umask=0o077, check=False).returncode
+        except OSError as error:
+            del environment  # from what a traceback shows
+            hint = "install helmfile, or name it with --helmfile"
+            raise ExternalError(
+                Problem(f"helmfile cannot be started: {error.strerror}: {program}", hint=hint)
+            ) from None
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Make a folder in memory that nobody else can read, and take it away at the end, whatever happens.
+
+    What earlier processes left, killed before their end, is swept first.
+
+    Raises:
+        ExternalError: there is no file system in memory here that is private or can be made so.
+    """
+    base = _memory()
+    _sweep(base)
+    folder = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=base))
+    try:
+        (folder / HELD).touch(mode=0o600)
+        with (folder / HELD).open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            # It has the name that others sweep only from here on.
+            folder = folder.rename(base / folder.name.removeprefix("."))
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> Path:
+    places = (os.environ.get("XDG_RUNTIME_DIR"), "/dev/shm")  # noqa: S108 -- the folder in it is private
+    for place in places:
+        if place and os.access(place, os.W_OK | os.X_OK):
+            return Path(place)
+    raise ExternalError(
+        Problem(
+            "there is no file system in memory to keep rendered values in",
+            hint="set XDG_RUNTIME_DIR to one, or mount a tmpfs at /dev/shm",
+        )
+    )
+
+
+def _sweep(base: Path) -> None:
+    for folder in base.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                continue
+            with (folder / HELD).open("a") as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)

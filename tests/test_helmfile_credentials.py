@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import cast
 
+import pyrage
 import pytest
 from kiwi_core import Value
 from kiwi_core import _engine as engine
@@ -19,6 +23,7 @@ from kiwi_core._derive.credentials import derive_all
 from kiwi_core._derive.evaluate import evaluate
 from kiwi_core._derive.lock import dump_lock, lock_of
 from kiwi_core._derive.password import Seed
+from kiwi_core._derive.taint import Tainted
 from kiwi_core._model.late import Late
 from trees import EXAMPLES, SEED, kiwistack, objects, stub_values, with_stub_charts
 from trees import helmfile as run
@@ -145,3 +150,37 @@ def test_another_seed_in_the_lock_restarts_the_consumers(helmfile: Path, helm: P
             get(cast("Value", deployment), ("spec", "template", "metadata", "annotations", "checksum/secrets"))
         )
     assert len(set(marks)) == 2
+
+
+def test_an_external_is_decrypted_by_plain_helmfile_or_handed_over(
+    helmfile: Path, helm: Path, age: Path, tmp_path: Path
+) -> None:
+    examples = with_stub_charts(tmp_path / "examples")
+    cluster = examples / "core-1"
+    model = 'LiteLlm(models=(Model(name="chat", provider_model="mistral/large", credential="MISTRAL_API_KEY"),))'
+    text = (cluster / "cluster.py").read_text(encoding="utf-8")
+    text = text.replace("LiteLlm(),", f"{model},").replace("LiteLlm, SearXng", "LiteLlm, Model, SearXng")
+    (cluster / "cluster.py").write_text(text, encoding="utf-8")
+    identity, keys = tmp_path / "identity", pyrage.x25519.Identity.generate()
+    identity.touch(0o600)
+    identity.write_text(f"{keys}\n", encoding="utf-8")
+    settings = cluster / "kiwi.toml"
+    recipients = f'\n[secrets]\nrecipients = ["{keys.to_public()}"]\n'
+    settings.write_text(settings.read_text(encoding="utf-8") + recipients, encoding="utf-8")
+    assert subprocess.run([sys.executable, "-m", "kiwi_core", "build", cluster], check=False).returncode == 1
+    key = 'a key with "quotes" and {{ braces }}'
+    words = ("secrets", "seal", "mistral-api-key", str(cluster))
+    subprocess.run([sys.executable, "-m", "kiwi_core", *words], input=key, text=True, check=True)
+    kiwistack("build", cluster)
+    out = cluster / "generated"
+    assert not any(key.encode() in path.read_bytes() for path in out.rglob("*") if path.is_file())
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "age").symlink_to(age)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "KIWISTACK_AGE_IDENTITY": str(identity)}
+    plain = run(helmfile, helm, out, "template", seed=SEED, handed=environment).stdout
+    assert secrets_in(plain)["litellm-model-keys"] == {"MISTRAL_API_KEY": key}
+    stack = engine.load(cluster).stack
+    handed = variables(stack, Seed(SEED), {"mistral-api-key": Tainted(key, "external")})
+    values = {variable: value.reveal() for variable, value in handed.items()}
+    assert objects(run(helmfile, helm, out, "template", handed=values).stdout) == objects(plain)

@@ -490,6 +490,24 @@ def test_the_environment_may_name_the_identity(
     assert run("open", "licence") == (0, "value", "")
 
 
+def test_a_value_is_asked_for_without_echo(platform: Platform, run: Run, keys: Path) -> None:
+    terminal, program = pty.openpty()
+    words = [sys.executable, "-m", "kiwi_core", "secrets", "seal", "licence", str(platform.customer)]
+    # A session of its own: what asks for passwords would open the terminal that the tests run in.
+    with subprocess.Popen(words, stdin=program, stdout=program, stderr=program, start_new_session=True) as process:
+        shown = b""
+        while not shown.endswith(b"value of licence: "):
+            shown += os.read(terminal, 1000)
+        os.write(terminal, b"typed-value\n")
+        assert process.wait(60) == 0
+        shown += os.read(terminal, 1000)
+    os.close(program)
+    os.close(terminal)
+    assert b"licence.age: sealed to 1 recipient" in shown
+    assert b"typed" not in shown
+    assert run("open", "licence", "--identity", keys)[1] == "typed-value"
+
+
 BAD_VALUES = {
     "empty": (b"", "the value is empty"),
     "blank": (b" \n", "the value is empty"),

@@ -137,7 +137,7 @@ INNER = '| toJson | trimPrefix "\\"" | trimSuffix "\\""'
             External("licence", "it is bought"),
             (
                 '{{ or (env "KIWISTACK_EF63F31AEEA7C7D7BBB61DC5") (exec "age" (list "--decrypt" "--identity" '
-                '(requiredEnv "KIWISTACK_AGE_IDENTITY") "secrets/licence.age")) | toJson }}'
+                '(requiredEnv "KIWISTACK_AGE_IDENTITY") "../secrets/licence.age")) | toJson }}'
             ),
         ),
         (TAG, '{{ (index .Values.images "web").tag | toJson }}'),

@@ -148,8 +148,7 @@ def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = l
         no_history=no_history,
         spec_problems=problems,
         pin_command=f"kiwistack pins bump {shown(repo.root)} --lane {lane}",
-        secrets_command=f"kiwistack secrets fingerprint {shown(repo.root)}",
-        seal_command=f"kiwistack secrets seal {shown(repo.root)}",
+        repo=shown(repo.root),
         cluster_command=f"kiwistack build {shown(cluster_repo.root)}" if cluster_repo else "",
     )
     return Project(repo=repo, cluster_repo=cluster_repo, stack=compose(inputs), evidence=evidence, plugins=plugins)

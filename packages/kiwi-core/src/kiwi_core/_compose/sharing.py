@@ -60,8 +60,6 @@ def digest_of(cluster: Cluster) -> str:
     Args:
         cluster: as its customers see it (:func:`with_gateways`).
     """
-    facts = attrs.asdict(
-        attrs.evolve(cluster, offers=(), customers=(), bind={}, generations={}, weak_seed=False)
-    )
+    facts = attrs.asdict(attrs.evolve(cluster, offers=(), customers=(), bind={}, generations={}, weak_seed=False))
     facts["offers"] = [{"kind": offer.kind, **attrs.asdict(offer)} for offer in cluster.offers]
     return "sha256:" + hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

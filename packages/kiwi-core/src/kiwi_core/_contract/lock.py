@@ -22,7 +22,12 @@ def check_lock(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     for external in stack.externals:
         if external.name not in stack.inputs.externals:
             message = f"secrets/{external.name}.age is not there, and no seed gives it: {external.because}"
-            yield finding(LETTER, f"external {external.name}", message, fix=f"{evidence.seal_command} {external.name}")
+            yield finding(
+                LETTER,
+                f"external {external.name}",
+                message,
+                fix=f"kiwistack secrets seal {external.name} {evidence.repo}",
+            )
     if not stack.credentials:
         return
     lock = stack.inputs.lock
@@ -30,7 +35,7 @@ def check_lock(stack: Stack, evidence: Evidence) -> Iterator[Result]:
         message = (
             f"it is not there: whether two builds derive the same {len(stack.credentials)} credentials, nobody says"
         )
-        yield unproven(LETTER, SUBJECT, message, fix=evidence.secrets_command)
+        yield unproven(LETTER, SUBJECT, message, fix=f"kiwistack secrets fingerprint {evidence.repo}")
         return
     wanted = {name: late.generation for name, late in names_of(stack.credentials).items()}
     known = {name: entry.generation for name, entry in lock.credentials.items()}
@@ -38,7 +43,7 @@ def check_lock(stack: Stack, evidence: Evidence) -> Iterator[Result]:
     if changes:
         more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
         message = f"it is not of this spec: {', '.join(changes[:SHOWN])}{more}"
-        yield unproven(LETTER, SUBJECT, message, fix=evidence.secrets_command)
+        yield unproven(LETTER, SUBJECT, message, fix=f"kiwistack secrets fingerprint {evidence.repo}")
     else:
         yield passed(LETTER, SUBJECT, f"{len(known)} credentials have a fingerprint")
 

@@ -81,8 +81,7 @@ class Evidence:
         no_history: why there is none.
         spec_problems: what in the spec is more than a declaration.
         pin_command: the command that sets pins, up to the pins themselves.
-        secrets_command: the command that writes the fingerprints of the credentials.
-        seal_command: the command that encrypts an external, up to its name.
+        repo: the folder of the repository, as a command takes it.
         cluster_command: the command that builds the cluster's tree.
         checked_against: the digest of the cluster's tree that the tenant's own tree records; None when it has none, or
             is about to be built anew.
@@ -92,8 +91,7 @@ class Evidence:
     no_history: str = "the history was not asked for"
     spec_problems: Sequence[Problem] = ()
     pin_command: str = "kiwistack pins bump"
-    secrets_command: str = "kiwistack secrets fingerprint"
-    seal_command: str = "kiwistack secrets seal"
+    repo: str = "<the repository>"
     cluster_command: str = "kiwistack build <the cluster's folder>"
     checked_against: str | None = None
 

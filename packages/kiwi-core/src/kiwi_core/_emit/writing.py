@@ -80,7 +80,8 @@ def _pipeline(value: Late) -> str:
             handed = f'or (env "{variable_of(value)}") ({derived})'
             return " | ".join((handed, *map(_step, value.encoding)))
         case External():
-            words = f'"--decrypt" "--identity" (requiredEnv "{IDENTITY}") {go_string(f"secrets/{value.name}.age")}'
+            # helmfile runs it in the folder of the values file.
+            words = f'"--decrypt" "--identity" (requiredEnv "{IDENTITY}") {go_string(f"../secrets/{value.name}.age")}'
             return f'or (env "{variable_of(value)}") (exec "age" (list {words}))'
         case Quoted():
             # urlquery writes a blank as "+", which is a plus in the user part of a URL.

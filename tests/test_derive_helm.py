@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,9 @@ lates: st.SearchStrategy[Late] = (
     credentials | st.builds(Quoted, credentials) | st.lists(segments, max_size=4).map(lambda parts: Text(tuple(parts)))
 )
 
+HANDED = re.compile(r'\(env "KIWISTACK_[0-9A-F]{24}"\)')
+"""What was handed over, by a function of helmfile's that Helm does not have: nothing, here."""
+
 
 def action(seed: str, user: str, site: str, template: str, counter: int) -> str:
     """A template action that derives a password."""
@@ -100,7 +104,9 @@ def test_any_late_value_is_what_helm_makes_of_its_expression(helm: Path, cases: 
 def through_helm(helm: Path, cases: list[Late]) -> tuple[str, ...]:
     """What late values are in Helm, as the emitter writes them."""
     seed = '(requiredEnv "MASTER_PASSWORD")'  # a function of helmfile's
-    return helm_prints(helm, [expression(late).replace(seed, go_string(SEED)) for late in cases], {"images": IMAGES})
+    return helm_prints(
+        helm, [HANDED.sub('""', expression(late)).replace(seed, go_string(SEED)) for late in cases], {"images": IMAGES}
+    )
 
 
 @pytest.mark.parametrize("version", ["helm", "helm3"])

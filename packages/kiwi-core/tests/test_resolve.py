@@ -16,6 +16,7 @@ from kiwi_core import (
     Secret,
     SecretKey,
     Tenant,
+    Value,
     Wiring,
     checksum,
     text,
@@ -43,7 +44,7 @@ ROTATE = Resolver(generations={"app/postgres/db": 3}, seed_mark="")
 
 
 def test_a_rotated_credential_has_its_generation_wherever_it_stands() -> None:
-    tree = {
+    tree: dict[str, Value] = {
         "plain": PASSWORD,
         "list": [PASSWORD, OTHER, 1],
         "url": text("postgresql://{p}@pg", p=url(PASSWORD)),

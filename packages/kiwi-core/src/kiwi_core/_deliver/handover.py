@@ -15,7 +15,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +80,7 @@ def run_helmfile(program: Path, folder: Path, words: Sequence[str], handed: Mapp
 
 
 @contextlib.contextmanager
-def private_folder() -> Iterator[Path]:
+def private_folder() -> Generator[Path]:
     """Make a folder in memory that nobody else can read, and take it away at the end, whatever happens.
 
     What earlier processes left, killed before their end, is swept first.

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from contract_changes import Row, both, row, secret, tenant, values
-from kiwi_core import Credential, External, Rotation, text
+import attrs
+from contract_changes import Row, both, declares, row, secret, tenant, values
+from kiwi_core import Credential, Declaration, External, Rotation, text
 
 LICENCE = External("licence", "it is bought")
 KEY = Credential("app", "encryption", rotation=Rotation.DATA_KEY)
 
+
+def claims(scope: str) -> Callable[[Declaration], Declaration]:
+    return lambda declaration: attrs.evolve(declaration, scopes=(scope,))
+
+
 ROWS: Sequence[Row] = (
+    *(
+        row(
+            "e",
+            f"scope-of-the-platform-{name}",
+            declares("app", claims(scope)),
+            f"scope {scope}",
+            "claims it, and it is the platform's",
+        )
+        for name, scope in (("itself", "kiwistack"), ("of-a-customer", "kiwistack/customer/acme"))
+    ),
     row(
         "e",
         "external-that-is-not-there",

@@ -10,6 +10,7 @@ from kiwi_core._contract.literals import check_literals
 from kiwi_core._contract.lock import check_lock
 from kiwi_core._contract.references import check_references
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven
+from kiwi_core._derive.seeds import MARK_SCOPE
 from kiwi_core._model.hooks import Hook
 from kiwi_core._model.late import Credential, External, Late, Value, late_leaves
 from kiwi_core.errors import dotted
@@ -39,6 +40,9 @@ def _claims(stack: Stack) -> Iterator[Result]:
     owners: dict[str, str] = {}
     for name, part in stack.parts.items():
         for scope in _claimed(part):
+            if scope.partition("/")[0] == MARK_SCOPE:
+                message = f"component {name!r} claims it, and it is the platform's: the seed's own mark derives there"
+                yield finding(LETTER, f"scope {scope}", message, fix="claim another scope")
             if scope in owners:
                 yield finding(
                     LETTER,

@@ -8,6 +8,8 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from kiwi_core._emit.writing import IDENTITY, SEED
 from kiwi_core._model.lane import Lane
 from kiwi_core._spec.repo import shown
@@ -47,7 +49,7 @@ def take_seed(source: SeedSource, environment: MutableMapping[str, str]) -> Seed
     from kiwi_core._deliver.seed_source import read_seed
 
     try:
-        return read_seed(source, environment)
+        return read_seed(attrs.evolve(source, identities=identities_of(source.identities)), environment)
     finally:
         environment.pop(SEED, None)
 

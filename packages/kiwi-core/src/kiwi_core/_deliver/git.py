@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from kiwi_core._contract.results import Commit
+from kiwi_core._emit.writing import SEED
 
 __all__ = ["NO_REPOSITORY", "pin_history", "run_git"]
 
@@ -22,9 +23,10 @@ FILES: Final = {"charts": "charts.yaml", "images": "images.yaml"}
 NO_REPOSITORY: Final = b"not a git repository"
 """What git says, in English, where there is none."""
 
-# What tells git of another repository than the folder's: it is set where git runs us, as in a hook.
-ELSEWHERE: Final = frozenset(
-    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY"}
+# What tells git of another repository than the folder's: it is set where git runs us, as in a hook. And what is no
+# business of git's: the seed.
+WITHHELD: Final = frozenset(
+    {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", SEED}
 )
 
 
@@ -35,7 +37,7 @@ def run_git(folder: Path, *command: str, stdin: bytes = b"") -> bytes:
         FileNotFoundError: there is no git.
         subprocess.CalledProcessError: it failed; ``stderr`` says why, in English.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE} | {"LC_ALL": "C"}
+    environment = {name: value for name, value in os.environ.items() if name not in WITHHELD} | {"LC_ALL": "C"}
     call = ["git", "-C", str(folder), *command]
     return subprocess.run(call, input=stdin, capture_output=True, check=True, env=environment).stdout
 

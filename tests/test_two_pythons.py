@@ -16,7 +16,7 @@ from trees import EXAMPLES
 VERSIONS = ((3, 11), (3, 12), (3, 13))
 """Those that the packages support."""
 
-PROBE = "import hashlib, sys; print(*sys.version_info[:2]); hashlib.scrypt"
+PROBE = "import hashlib, sys; print(*sys.version_info[:2], sys.executable); hashlib.scrypt"
 
 
 def others() -> Iterator[Path]:
@@ -26,15 +26,17 @@ def others() -> Iterator[Path]:
         name = "python{}.{}".format(*version)
         found = [Path(place) for place in (shutil.which(name),) if place]
         for program in (*found, *sorted(beside.glob(f"*/bin/{name}"))):
-            if version != sys.version_info[:2] and _is(program, version):
-                yield program
+            if version != sys.version_info[:2] and (python := _python(program, version)):
+                yield python
                 break
 
 
-def _is(program: Path, version: tuple[int, int]) -> bool:
-    # pyenv has a program for every version, which fails where the version is not chosen.
+def _python(program: Path, version: tuple[int, int]) -> Path | None:
+    """Return the Python behind a program: pyenv's finds one by the environment, which a rebuild elsewhere has not."""
     done = subprocess.run([program, "-c", PROBE], capture_output=True, text=True, check=False)
-    return done.returncode == 0 and done.stdout.split() == [str(number) for number in version]
+    *found, executable = done.stdout.split(maxsplit=2) or [""]
+    is_it = done.returncode == 0 and found == [str(number) for number in version]
+    return Path(executable.strip()) if is_it else None
 
 
 def run(python: Path | str, *words: str | Path) -> None:

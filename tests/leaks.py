@@ -148,7 +148,10 @@ def files_in(folder: Path, what: str = "file") -> dict[str, bytes]:
 
 
 def _note_until(over: threading.Event, root: int, folder: Path, places: dict[str, bytes]) -> None:
-    own = _read(Path(f"/proc/{root}/cmdline"))
+    own = b""
+    # A process has no arguments for a moment after its exec: Popen has returned by then.
+    while not own and not over.wait(0.001):
+        own = _read(Path(f"/proc/{root}/cmdline"))
     while not over.wait(0.003):
         below = _below(root)
         for pid in below:

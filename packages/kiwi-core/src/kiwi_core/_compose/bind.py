@@ -15,7 +15,7 @@ from kiwi_core._model.service import Asked, Home, Offer, Use, UseKey
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, Problem, did_you_mean, raise_all
 
-__all__ = ["Binding", "Declared", "bind", "declare", "name_of"]
+__all__ = ["Binding", "Declared", "bind", "declare", "name_of", "shared_offers"]
 
 
 @attrs.frozen(kw_only=True)
@@ -171,7 +171,7 @@ def bind(
                 case [] if choice is None and key in wanted:
                     bound[key] = None
                 case several:
-                    shared = {other.kind for other in (*cluster.offers, *_shared(declared))}
+                    shared = {other.kind for other in (*cluster.offers, *shared_offers(declared))}
                     problems.append(_unbound(item, use, found, several, choice, target, shared))
     known = {f"{item.name}/{word}" for item in declared for key in item.uses() for word in (key.kind, str(key))}
     for name in target.bind:
@@ -195,7 +195,8 @@ def _candidates(
     ]
 
 
-def _shared(declared: Sequence[Declared]) -> Iterator[Offer]:
+def shared_offers(declared: Sequence[Declared]) -> Iterator[Offer]:
+    """Yield what gateways share with others."""
     for item in declared:
         if isinstance(item.component, Gateway):
             yield from (offer for offer in item.declaration.offers if isinstance(offer, SharedOffer))

@@ -60,7 +60,7 @@ def compose(inputs: Inputs) -> Stack:
     sequence = order(stages, edges, rank=lambda name: (stages[name].number, name))
     network = policies(parts, bindings, namespaces_of(parts, target), inputs.cluster)
     layers = _layers(parts, placed, network, inputs, resolver)
-    _check_generations(parts.values(), layers, target)
+    _check_generations(layers, target)
     _check_pins(placed, layers, parts, inputs)
     needs = needs_of(edges)
     needed = {edge.before for edge in edges}
@@ -136,12 +136,11 @@ def _hook_problems(part: Part) -> Iterator[Problem]:
                     yield Problem(f"{what} acts on {use.key}, which none of its releases uses", hint=hint)
 
 
-def _check_generations(parts: Iterable[Part], layers: Mapping[str, Sequence[Layer]], target: Target) -> None:
+def _check_generations(layers: Mapping[str, Sequence[Layer]], target: Target) -> None:
     """Refuse a rotation of what is not there: nothing would rotate."""
     if not target.generations:
         return
     named = {late.name for item in layers.values() for layer in item for _, late in late_leaves(layer.values)}
-    named |= {late.name for part in parts for secret in part.wiring.secrets for _, late in late_leaves(secret.data)}
     raise_all(
         ComposeError,
         (

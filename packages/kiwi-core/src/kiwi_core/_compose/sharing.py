@@ -8,9 +8,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from kiwi_core._compose.bind import declare
+from kiwi_core._compose.bind import declare, shared_offers
 from kiwi_core._model.cluster import Cluster
-from kiwi_core._model.gateways import SharedOffer
 from kiwi_core.errors import ComposeError
 
 __all__ = ["ClusterTree", "digest_of", "with_gateways"]
@@ -41,7 +40,7 @@ def with_gateways(cluster: Cluster, packages: Mapping[str, object] | None = None
         ComposeError: the gateways do not fit together, or two offer the same.
     """
     gateways = declare(cluster.components, packages)
-    offers = [offer for item in gateways for offer in item.declaration.offers if isinstance(offer, SharedOffer)]
+    offers = shared_offers(gateways)
     apis = [api for item in gateways for release in item.declaration.releases for api in release.brings]
     try:
         return attrs.evolve(

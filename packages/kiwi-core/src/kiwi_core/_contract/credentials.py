@@ -70,7 +70,7 @@ def _scopes(part: Part, stack: Stack) -> Iterator[Result]:
             yield finding(
                 LETTER,
                 subject,
-                f"component {part.name!r} names the credential {late.scope}/{late.purpose}, "
+                f"component {part.name!r} names the credential {late.name}, "
                 "whose scope it neither claims nor was given through a binding",
                 fix="another component's credential is reached by a use of its service",
             )
@@ -107,7 +107,7 @@ def _sinks(part: Part) -> Iterator[Result]:
                 yield finding(
                     LETTER,
                     f"release {name}",
-                    f"{dotted(path)} takes the credential {late.scope}/{late.purpose} as a plain value",
+                    f"{dotted(path)} takes the credential {late.name} as a plain value",
                     fix="put it into a Secret; where the chart takes nothing else, declare "
                     f"PlainValue(release={name!r}, path={dotted(path)!r}, reason='…')",
                 )
@@ -117,7 +117,7 @@ def _sinks(part: Part) -> Iterator[Result]:
                 yield finding(
                     LETTER,
                     f"hook {hook.name}",
-                    f"its {path[0]} takes the credential {late.scope}/{late.purpose} as a plain value",
+                    f"its {path[0]} takes the credential {late.name} as a plain value",
                     fix="put it into a Secret and name its key in env: SecretKey('…', '…')",
                 )
     for item in part.wiring.plain:

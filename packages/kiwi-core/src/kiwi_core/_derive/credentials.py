@@ -12,7 +12,6 @@ from kiwi_core._derive.password import (
     CredentialError,
     ScopeKey,
     Seed,
-    counter_problems,
     text_problems,
 )
 from kiwi_core._derive.taint import Derived
@@ -31,7 +30,7 @@ def derive_all(seed: Seed, credentials: Iterable[Credential]) -> Mapping[Credent
     Nothing is kept beyond what is returned, in memory or elsewhere. It takes 0.2 s of one core for each distinct scope.
 
     Raises:
-        CredentialError: a scope or purpose is not UTF-8, a generation is out of range, or two credentials have one value.
+        CredentialError: a scope or purpose is not UTF-8, or two credentials have one value.
         ExternalError: scrypt cannot be computed here.
     """
     wanted = tuple(dict.fromkeys(credentials))
@@ -73,7 +72,6 @@ def _value(key: ScopeKey, credential: Credential) -> Derived:
 def _problems(credential: Credential) -> Iterator[Problem]:
     yield from text_problems(f"the scope {credential.scope!r}", credential.scope)
     yield from text_problems(f"the purpose {credential.purpose!r} of scope {credential.scope!r}", credential.purpose)
-    yield from counter_problems(f"the generation of credential {_name(credential)}", credential.generation)
 
 
 def _equals(derived: Iterable[Derived]) -> Iterator[Problem]:
@@ -89,7 +87,7 @@ def _equals(derived: Iterable[Derived]) -> Iterator[Problem]:
 
 
 def _name(credential: Credential) -> str:
-    return f"{f'{credential.scope}/{credential.purpose}'!r} (generation {credential.generation})"
+    return f"{credential.name!r} (generation {credential.generation})"
 
 
 def _form(credential: Credential) -> str:

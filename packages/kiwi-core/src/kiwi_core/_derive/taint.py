@@ -86,8 +86,7 @@ class Derived(Tainted):
     """128 bits as hexadecimal digits; equal for equal seed, scope, purpose and value, and safe to show (see ScopeKey)."""
 
     def __init__(self, credential: Credential, value: str, fingerprint: str) -> None:
-        name = f"{credential.scope}/{credential.purpose}"
         mark = fingerprint[:_SHOWN_DIGITS]
-        super().__init__(value, f"derived {name!r} generation {credential.generation}, {mark}")
+        super().__init__(value, f"derived {credential.name!r} generation {credential.generation}, {mark}")
         object.__setattr__(self, "credential", credential)
         object.__setattr__(self, "fingerprint", fingerprint)

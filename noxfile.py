@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import nox
@@ -125,14 +126,18 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Make the lock files anew; ``nox -s lock -- --upgrade`` takes the newest versions that are allowed."""
-    groups = {LOCK: "dev", "tests/testbed/requirements.lock": "go"}
-    for target, group in groups.items():
-        manifests = [str(path) for path in MANIFESTS] if group == "dev" else ["pyproject.toml"]
+    core = PACKAGES[CORE]
+    wanted: dict[str, Sequence[str]] = {
+        LOCK: ("--group", "pyproject.toml:dev", *map(str, MANIFESTS)),
+        "tests/testbed/requirements.lock": ("--group", "pyproject.toml:go", "pyproject.toml"),
+        str(core / "hooks.lock"): ("--extra", "hooks", str(core / "pyproject.toml")),
+    }
+    for target, sources in wanted.items():
         members = [argument for name in PACKAGES for argument in ("--no-emit-package", name)]
         session.run(
             *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", PYTHONS[0], "--generate-hashes"),
-            *("--no-emit-index-url", "--custom-compile-command", "nox -s lock", "--group", f"pyproject.toml:{group}"),
-            *(*members, *session.posargs, "--output-file", target, *manifests),
+            *("--no-emit-index-url", "--custom-compile-command", "nox -s lock"),
+            *(*members, *session.posargs, "--output-file", target, *sources),
         )
 
 

@@ -78,6 +78,7 @@ class Llm(Altered, Gateway):
             name="role",
             on=(DB,),
             image=tools,
+            observe=("false",),
             command=("make-role",),
             env={"PGHOST": db.host, "PGPASSWORD": SecretKey("llm-db-admin", "password")},
         )

@@ -155,6 +155,7 @@ class App(Altered):
             name="key",
             on=(LLM,),
             image=tools,
+            observe=("false",),
             command=("make-key",),
             env={"KEY": SecretKey("app-llm", "key"), "URL": llm.url if llm else ""},
         )
@@ -166,6 +167,7 @@ class App(Altered):
                         name="database",
                         on=(DB,),
                         image=tools,
+                        observe=("false",),
                         command=("make-database",),
                         env={"PGHOST": db.host, "PGPASSWORD": SecretKey("db-admin", "password")},
                     ),

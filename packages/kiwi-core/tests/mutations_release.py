@@ -137,7 +137,13 @@ ORDER: Sequence[Row] = (
     row("a", "no-service-exists", joined(ExistingServices(name="none")), "component none", "neither"),
 )
 
-ON_LLM = Job(name="key", on=(LLM,), image=Image(Pin("tools", "name"), Pin("tools", "tag")), command=("make-key",))
+ON_LLM = Job(
+    name="key",
+    on=(LLM,),
+    image=Image(Pin("tools", "name"), Pin("tools", "tag")),
+    observe=("false",),
+    command=("make-key",),
+)
 HOOKS: Sequence[Row] = (
     row(
         "f",

@@ -74,7 +74,7 @@ def release(name: str, *uses: Use[object], needs: tuple[str, ...] = (), stage: S
 
 def job(name: str = "role", *on: Use[object]) -> Job:
     """A hook."""
-    return Job(name=name, image=TOOL, command=("true",), on=on)
+    return Job(name=name, image=TOOL, observe=("false",), command=("true",), on=on)
 
 
 def component(

@@ -104,7 +104,11 @@ def test_a_hook_release_has_time_for_all_its_jobs() -> None:
     assert hooks.values["jobs"] == {
         f"app-pre-{name}": {
             "image": text("{r}:{t}", r=TOOL[0], t=TOOL[1]),
-            "command": ["true"],
+            "command": [
+                "sh",
+                "-c",
+                """if false; then printf '%s' '{"changed":[]}' > /dev/termination-log; else exec true; fi""",
+            ],
             "env": [],
             "timeout": t,
         }
@@ -114,7 +118,7 @@ def test_a_hook_release_has_time_for_all_its_jobs() -> None:
 
 def test_the_environment_of_a_job_holds_values_and_keys_of_secrets() -> None:
     env: dict[str, Value | SecretKey] = {"USER": "db", "PASSWORD": SecretKey("pg", "password")}
-    hook = Job(name="x", image=TOOL, command=("sh",), env=env)
+    hook = Job(name="x", image=TOOL, observe=("false",), command=("sh",), env=env)
     stack = composed(component("app", release("app"), wiring=Wiring(pre=(hook,))))
     jobs = stack.by_name["app-pre"].values["jobs"]
     assert isinstance(jobs, Mapping)

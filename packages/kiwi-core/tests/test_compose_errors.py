@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import attrs
 import pytest
-from kiwi_core import Bound, Hook, Job, Lane, Pin, Secret, Wiring, Workload, text
+from kiwi_core import Bound, Desired, Hook, Job, Lane, Lent, Pin, Secret, Wiring, Workload, text
 from kiwi_core._compose.compose import compose
 from kiwi_core._compose.values import CUSTOMER, Layer
 from kiwi_core._model.late import Value
@@ -90,7 +90,7 @@ def test_a_value_that_cannot_reach_helm_is_told_wherever_it_stands() -> None:
     wiring = Wiring(
         overlay={"app": {"x": float("nan")}},
         secrets=(Secret("app", {"k": "\ud800"}),),
-        pre=(Job(name="x", image=TOOL, command=("true",), env={"N": 2**60}),),
+        pre=(Job(name="x", image=TOOL, observe=("false",), command=("true",), env={"N": 2**60}),),
     )
     with pytest.raises(OverlayError) as caught:
         composed(component("app", release("app"), wiring=wiring))
@@ -110,13 +110,6 @@ def test_a_value_that_cannot_reach_helm_is_told_wherever_it_stands() -> None:
         (
             Wiring(pre=(job("a", LLM),)),
             "pre hook 'a' of component 'app' acts on llm/llm, which none of its releases uses",
-        ),
-        (
-            Wiring(pre=(job("a" * 50),)),
-            (
-                f"pre hook {'a' * 50!r} of component 'app' has too long a name for its Job: 'app-pre-{'a' * 50}' has 58 "
-                "characters, at most 56 fit"
-            ),
         ),
         (
             Wiring(network=(Workload(name="w", pods={"a": "b"}, calls=(LLM,)),)),
@@ -167,15 +160,15 @@ class FailingHook(Hook):
 
     kind: ClassVar[str] = "failing"
 
-    def job(self) -> Job:
-        return Job(name="No Label", image=TOOL, command=("true",))
+    def desired(self, lent: Lent) -> Desired:
+        raise ZeroDivisionError(lent.owner)
 
 
 def test_a_components_own_mistakes_are_told_with_package_file_and_line() -> None:
     place = r"test_compose_errors\.py:\d+: component 'app' \(kiwi-component-sample 2\.3\) fails in "
     with pytest.raises(PluginError, match=place + r"wire\(\): ZeroDivisionError: oh"):
         composed(Sample(name="app", wiring=failing))
-    with pytest.raises(PluginError, match=place + r"job\(\) of hook 'x': ValueError: name 'No Label'"):
+    with pytest.raises(PluginError, match=place + r"desired\(\) of hook 'x': ZeroDivisionError: cust-acme/app"):
         composed(component("app", release("app"), wiring=Wiring(pre=(FailingHook(name="x"),))))
     wrong: object = None
     with pytest.raises(PluginError, match=r"returns None from wire\(\), expected a Wiring"):

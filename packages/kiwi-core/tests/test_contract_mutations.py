@@ -87,7 +87,7 @@ ROUND = both(
     declared("db", uses=(FILES,)),
 )
 SECOND = ExistingServices(name="pg", postgres=PostgresOffer(host="pg", admin=SecretKey("pg", "password")))
-TWICE = Job(name="database", image=Image(Pin("tools", "name"), Pin("tools", "tag")), command=("x",))
+TWICE = Job(name="database", image=Image(Pin("tools", "name"), Pin("tools", "tag")), observe=("false",), command=("x",))
 PLAIN = {"release": "app", "path": "token"}
 
 REFUSED: Mapping[str, tuple[Change, type[InputError], tuple[str, ...]]] = {

@@ -246,8 +246,8 @@ def test_no_port_is_refused_where_it_would_mean_every_port(make: Callable[..., o
         (*case(Workload, "ports", name="x", pods={"a": "b"}), 80),
         (*case(Egress, "ports", to="x"), 443),
         (*case(Endpoint, "ports"), 443),
-        (*case(Hook, "on", name="x"), DB),
-        (*case(Job, "command", name="x", image=IMAGE), "true"),
+        (*case(Job, "command", name="x", image=IMAGE, observe=("false",)), "true"),
+        (*case(Job, "observe", name="x", image=IMAGE, command=("true",)), "false"),
     ],
     ids=shown,
 )
@@ -263,8 +263,9 @@ def test_one_is_refused_where_a_tuple_is_wanted(make: Callable[..., object], fie
     ("make", "field", "nothing"),
     [
         (*case(Release, "timeout", name="x", chart="x"), 0),
-        (*case(Job, "timeout", name="x", image=IMAGE, command=("true",)), 0),
-        (*case(Job, "command", name="x", image=IMAGE), ()),
+        (*case(Hook, "timeout", name="x"), 0),
+        (*case(Job, "command", name="x", image=IMAGE, observe=("false",)), ()),
+        (*case(Job, "observe", name="x", image=IMAGE, command=("true",)), ()),
         (*case(Secret, "data", name="x"), {}),
         (*case(SecretKey, "key", secret="x"), ""),
         (*case(Workload, "pods", name="x"), {}),
@@ -276,6 +277,13 @@ def test_one_is_refused_where_a_tuple_is_wanted(make: Callable[..., object], fie
 def test_what_says_nothing_is_refused(make: Callable[..., object], field: str, nothing: object) -> None:
     with pytest.raises(ValueError, match=rf"'{field}' must be|Length of '{field}' must be"):
         make(**{field: nothing})
+
+
+def test_a_hook_takes_one_use_or_several_and_is_named_after_them() -> None:
+    assert Hook(name="x", on=DB) == Hook(name="x", on=(DB,))
+    with pytest.raises(TypeError, match=r"on: found .*, expected a tuple"):
+        Hook(name="x", on=[DB])  # type: ignore[arg-type]  # what a spec may write
+    assert Job(image=IMAGE, observe=("false",), command=("true",), on=DB).name == f"job-{DB.name}"
 
 
 def test_a_release_name_fits_helm_and_a_component_name_fits_its_hooks() -> None:
@@ -398,8 +406,3 @@ def test_a_use_is_identified_by_kind_and_name() -> None:
     assert str(DB.key) == "postgres/onyx"
     assert DB.key != CACHE.key
     assert Asked(component="app").credential(DB, "replica") == Credential("app", "postgres/onyx/replica")
-
-
-def test_a_job_is_its_own_job() -> None:
-    job = Job(name="x", image=IMAGE, command=("true",))
-    assert job.job() is job

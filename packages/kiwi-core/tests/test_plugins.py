@@ -366,7 +366,7 @@ def test_two_plugins_with_offers_of_one_kind_are_named(install: Install, plugins
     host.component("hello")
     host.component("other")
     assert problem(lambda: host.offer("queue")).message == (
-        "two plugins ship offers of kind 'queue': kiwi-component-hello 1.2.3 and kiwi-component-other 1.2.3"
+        "two plugins ship services of kind 'queue': kiwi-component-hello 1.2.3 and kiwi-component-other 1.2.3"
     )
     assert host.offer("bucket") is BucketOffer
 

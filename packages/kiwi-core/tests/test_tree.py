@@ -61,7 +61,16 @@ def golden_inputs(lane: Lane = Lane.DOGFOOD, pins: Pins = PINS) -> Stack:
         return Wiring(
             overlay={"app": values},
             secrets=(secret,),
-            pre=(Job(name="role", image=TOOL, command=("psql", "-c", "x"), env={"PASSWORD": ADMIN}, on=(DB,)),),
+            pre=(
+                Job(
+                    name="role",
+                    image=TOOL,
+                    observe=("false",),
+                    command=("psql", "-c", "x"),
+                    env={"PASSWORD": ADMIN},
+                    on=(DB,),
+                ),
+            ),
             post=(job("seed"),),
             network=(network,),
             hosts=(f"web.{bound.home.domain}",),

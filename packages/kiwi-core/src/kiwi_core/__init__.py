@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from kiwi_core._model.databases import Postgres as Postgres
     from kiwi_core._model.databases import PostgresBinding as PostgresBinding
     from kiwi_core._model.databases import PostgresOffer as PostgresOffer
+    from kiwi_core._model.desired import Desired as Desired
+    from kiwi_core._model.desired import Mounted as Mounted
+    from kiwi_core._model.desired import Orphan as Orphan
+    from kiwi_core._model.desired import Right as Right
+    from kiwi_core._model.desired import Session as Session
+    from kiwi_core._model.desired import Step as Step
     from kiwi_core._model.existing import ExistingServices as ExistingServices
     from kiwi_core._model.gateways import Ingress as Ingress
     from kiwi_core._model.gateways import IngressBinding as IngressBinding
@@ -40,6 +46,7 @@ if TYPE_CHECKING:
     from kiwi_core._model.gateways import SharedOffer as SharedOffer
     from kiwi_core._model.hooks import Hook as Hook
     from kiwi_core._model.hooks import Job as Job
+    from kiwi_core._model.hooks import Lent as Lent
     from kiwi_core._model.lane import Lane as Lane
     from kiwi_core._model.lane import Stage as Stage
     from kiwi_core._model.lane import Tier as Tier
@@ -93,10 +100,11 @@ _HOMES: Final = {
         "cluster": "ApiServer Cluster Customer Dns",
         "component": "Component Declaration Gateway Release Wiring",
         "databases": "Mariadb MariadbBinding MariadbOffer Postgres PostgresBinding PostgresOffer",
+        "desired": "Desired Mounted Orphan Right Session Step",
         "existing": "ExistingServices",
         "gateways": "Ingress IngressBinding IngressOffer LlmBinding LlmGateway LlmOffer SearchBinding SearchGateway "
         "SearchOffer SharedOffer",
-        "hooks": "Hook Job",
+        "hooks": "Hook Job Lent",
         "lane": "Lane Stage Tier",
         "late": "Credential External Image Late Pin Rotation Text Value text url",
         "ldap": "Ldap LdapBinding LdapOffer",
@@ -127,6 +135,7 @@ __all__ = [
     "Credential",
     "Customer",
     "Declaration",
+    "Desired",
     "Dns",
     "Egress",
     "Endpoint",
@@ -145,16 +154,19 @@ __all__ = [
     "Ldap",
     "LdapBinding",
     "LdapOffer",
+    "Lent",
     "LlmBinding",
     "LlmGateway",
     "LlmOffer",
     "Mariadb",
     "MariadbBinding",
     "MariadbOffer",
+    "Mounted",
     "Offer",
     "Oidc",
     "OidcBinding",
     "OidcOffer",
+    "Orphan",
     "Pin",
     "PlainValue",
     "Postgres",
@@ -164,6 +176,7 @@ __all__ = [
     "RedisBinding",
     "RedisOffer",
     "Release",
+    "Right",
     "Rotation",
     "Schema",
     "SearchBinding",
@@ -172,11 +185,13 @@ __all__ = [
     "Secret",
     "SecretKey",
     "ServerOffer",
+    "Session",
     "SharedOffer",
     "Smtp",
     "SmtpBinding",
     "SmtpOffer",
     "Stage",
+    "Step",
     "Tenant",
     "Text",
     "Tier",

@@ -11,6 +11,11 @@
     │   ├── PluginError       a component package that cannot be loaded or used
     │   └── OutputError       the output folder, or what stands in it
     └── ExternalError         an outside program failed (exit code 3)
+        └── HookError         a hook did not get what it wants from a server
+            ├── Unreachable   the server does not answer, or not yet
+            ├── Refused       the server knows the account otherwise, or not at all
+            ├── Forbidden     the account lacks a right
+            └── Conflict      somebody else changed the same thing meanwhile
 """
 
 from __future__ import annotations
@@ -22,7 +27,10 @@ import attrs
 
 __all__ = [
     "ComposeError",
+    "Conflict",
     "ExternalError",
+    "Forbidden",
+    "HookError",
     "InputError",
     "KiwiError",
     "OutputError",
@@ -30,7 +38,9 @@ __all__ = [
     "PinError",
     "PluginError",
     "Problem",
+    "Refused",
     "SpecError",
+    "Unreachable",
     "Where",
     "did_you_mean",
     "dotted",
@@ -120,6 +130,26 @@ class ExternalError(KiwiError):
     """An outside program failed, or is not there."""
 
     exit_code = 3
+
+
+class HookError(ExternalError):
+    """A hook did not get what it wants: the message says from which server, which object, and what is missing."""
+
+
+class Unreachable(HookError):  # noqa: N818 -- what is so, as the runner asks for it
+    """A server does not answer, or is not ready yet. It is asked again until the hook's deadline."""
+
+
+class Refused(HookError):  # noqa: N818
+    """A server does not take the account or its password."""
+
+
+class Forbidden(HookError):  # noqa: N818
+    """A server takes the account, which lacks a right."""
+
+
+class Conflict(HookError):  # noqa: N818
+    """Somebody else changed the same thing meanwhile. The hook observes again and goes on from there."""
 
 
 def dotted(path: Iterable[str | int]) -> str:

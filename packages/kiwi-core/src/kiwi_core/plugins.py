@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kiwi_core._contract.results import Check, Evidence, Outcome, Result, Rule, finding, passed, unproven
     from kiwi_core._emit.tree import Emitter
     from kiwi_core._model.component import Component
+    from kiwi_core._model.desired import Desired
     from kiwi_core._model.service import Offer
     from kiwi_core.errors import Where
 
@@ -90,6 +91,11 @@ class HookSpecs:
     @_hookspec
     def kiwistack_services(self) -> Sequence[type[Offer]]:
         """Return classes of offers, so that a spec in data can write one down by its ``kind``."""
+        raise NotImplementedError
+
+    @_hookspec
+    def kiwistack_hooks(self) -> Sequence[type[Desired]]:
+        """Return classes of desired states, so that the hooks' runtime finds what a task wants by its ``kind``."""
         raise NotImplementedError
 
     @_hookspec
@@ -172,15 +178,17 @@ class Plugins:
         """
         from kiwi_core._model.service import Offer
 
-        shipped = list(self._classes("kiwistack_services", Offer))
-        found = {cls: source for source, cls in shipped if cls.kind == kind}
-        if not found:
-            hint = did_you_mean(kind, {cls.kind for _, cls in shipped}, otherwise="there are")
-            raise PluginError(Problem(f"no plugin offers services of kind {kind!r}", hint=hint))
-        if len(found) > 1:
-            sources = " and ".join(found.values())
-            raise PluginError(Problem(f"two plugins ship offers of kind {kind!r}: {sources}", hint="use one of them"))
-        return next(iter(found))
+        return self._of_kind("kiwistack_services", Offer, kind, "services")
+
+    def desired(self, kind: str) -> type[Desired]:
+        """Return the class of desired states of a kind, among those of the plugins loaded so far.
+
+        Raises:
+            PluginError: nobody ships it, or two do.
+        """
+        from kiwi_core._model.desired import Desired
+
+        return self._of_kind("kiwistack_hooks", Desired, kind, "hooks")
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules of the core and of the loaded plugins, by letter.
@@ -304,6 +312,17 @@ class Plugins:
             for item in items:
                 yield source, item
 
+    def _of_kind(self, hook: str, base: type[_T], kind: str, what: str) -> type[_T]:
+        shipped = list(self._classes(hook, base))
+        found = {cls: source for source, cls in shipped if _kind(cls) == kind}
+        if not found:
+            hint = did_you_mean(kind, {_kind(cls) for _, cls in shipped}, otherwise="there are")
+            raise PluginError(Problem(f"no plugin offers {what} of kind {kind!r}", hint=hint))
+        if len(found) > 1:
+            sources = " and ".join(found.values())
+            raise PluginError(Problem(f"two plugins ship {what} of kind {kind!r}: {sources}", hint="use one of them"))
+        return next(iter(found))
+
     def _classes(self, hook: str, base: type[_T], only: ModuleType | None = None) -> Iterator[tuple[str, type[_T]]]:
         """Yield the classes that plugins return from a hook; each has a kind."""
         for source, item in self._shipped(hook, only):
@@ -328,6 +347,10 @@ def _refuse_unknown_hooks(callers: Iterable[pluggy.HookCaller], source: str) -> 
 
 def _is_kind_of(item: object, base: type[_T]) -> TypeGuard[type[_T]]:
     return isinstance(item, type) and issubclass(item, base) and isinstance(getattr(item, "kind", None), str)
+
+
+def _kind(cls: type) -> str:
+    return cast("str", getattr(cls, "kind", ""))
 
 
 def _unfit(source: str, hook: str, item: object, expected: str) -> Problem:

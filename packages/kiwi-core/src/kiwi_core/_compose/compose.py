@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kiwi_core._compose.asking import ask
-from kiwi_core._compose.bind import Binding, Declared, bind, declare, name_of
+from kiwi_core._compose.bind import Binding, Bindings, Declared, bind, declare, name_of
 from kiwi_core._compose.edges import Placed, edges_between, namespaces_of, needs_of, place
 from kiwi_core._compose.order import order
-from kiwi_core._compose.platform import HOOKS_CHART, MAX_JOB_NAME, foundation_layer, hooks_layer, job_name
+from kiwi_core._compose.phase import Phase
+from kiwi_core._compose.phases import phases_of
+from kiwi_core._compose.platform import HOOKS_CHART, foundation_layer, hooks_layer
 from kiwi_core._compose.policies import policies
 from kiwi_core._compose.policy import Policy
 from kiwi_core._compose.resolve import Resolver
@@ -18,9 +20,10 @@ from kiwi_core._compose.values import Layer, check_values
 from kiwi_core._model.bound import Bound
 from kiwi_core._model.capture import ChartCapture
 from kiwi_core._model.cluster import Cluster, Target
-from kiwi_core._model.component import Release, Wiring
+from kiwi_core._model.component import Gateway, Release, Wiring
 from kiwi_core._model.lane import Lane
 from kiwi_core._model.late import Pin, late_leaves
+from kiwi_core._model.secrets import Secret
 from kiwi_core._model.service import UseKey
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, OverlayError, PinError, Problem, Where, did_you_mean, raise_all
@@ -58,8 +61,9 @@ def compose(inputs: Inputs) -> Stack:
     edges = edges_between(parts, bindings, target, inputs.cluster.apis)
     stages = {item.release.name: item.release.stage for item in placed}
     sequence = order(stages, edges, rank=lambda name: (stages[name].number, name))
-    network = policies(parts, bindings, namespaces_of(parts, target), inputs.cluster)
-    layers = _layers(parts, placed, network, inputs, resolver)
+    phases = _phases(parts, bindings, resolver)
+    network = policies(parts, bindings, phases, namespaces_of(parts, target), inputs.cluster)
+    layers = _layers(parts, phases, placed, network, inputs, resolver)
     _check_generations(layers, target)
     _check_pins(placed, layers, parts, inputs)
     needs = needs_of(edges)
@@ -83,6 +87,7 @@ def compose(inputs: Inputs) -> Stack:
         inputs=inputs,
         parts=parts,
         bindings=bindings,
+        phases=phases,
         releases=tuple(releases[name] for name in sequence),
         edges=edges,
         policies=network,
@@ -91,8 +96,39 @@ def compose(inputs: Inputs) -> Stack:
 
 def _wire(item: Declared, bound: Mapping[UseKey, Binding | None], inputs: Inputs) -> Wiring:
     values = {key: binding.value if binding else None for key, binding in bound.items()}
-    read = Bound(component=item.name, home=inputs.target.home(item.component), bindings=values)
+    customers = inputs.cluster.customers if isinstance(item.component, Gateway) else ()
+    read = Bound(
+        component=item.name,
+        home=inputs.target.home(item.component),
+        customers=tuple(customer.slug for customer in customers),
+        bindings=values,
+    )
     return ask(name_of(item.component, inputs.packages), "wire()", lambda: item.component.wire(read), Wiring)
+
+
+def _phases(parts: Mapping[str, Part], bindings: Bindings, resolver: Resolver) -> Mapping[str, Phase]:
+    """Return the phases that have hooks, by the release that runs them."""
+    found: dict[str, Phase] = {}
+    problems: list[Problem] = []
+    secrets: dict[str, dict[str, Secret]] = {}
+    for part in parts.values():
+        secrets.setdefault(part.home.namespace, {}).update((secret.name, secret) for secret in part.wiring.secrets)
+    for part in parts.values():
+        here = secrets[part.home.namespace]
+        try:
+            for phase in phases_of(part, bindings[part.name], here, resolver):
+                found[phase.release] = phase
+                if phase.secret and phase.secret.name in here:
+                    message = f"component {part.name!r} declares Secret {phase.secret.name!r}, which its hooks have"
+                    problems.append(Problem(message, hint="give it another name"))
+        except ComposeError as error:
+            problems += error.problems
+    raise_all(ComposeError, problems)
+    return found
+
+
+def _own(part: Part, phases: Mapping[str, Phase]) -> Iterator[Phase]:
+    return (phases[name] for phase in ("pre", "post") if (name := f"{part.name}-{phase}") in phases)
 
 
 def _check_wirings(parts: Iterable[Part]) -> None:
@@ -124,12 +160,6 @@ def _hook_problems(part: Part) -> Iterator[Problem]:
                 yield Problem(f"component {part.name!r} has two {phase} hooks named {hook.name!r}")
             seen.add(hook.name)
             what = f"{phase} hook {hook.name!r} of component {part.name!r}"
-            job = job_name(part.name, phase, hook)
-            if len(job) > MAX_JOB_NAME:
-                yield Problem(
-                    f"{what} has too long a name for its Job: {job!r} has {len(job)} characters, "
-                    f"at most {MAX_JOB_NAME} fit"
-                )
             for use in hook.on:
                 if use.key not in used:
                     hint = did_you_mean(str(use.key), map(str, used), otherwise="its releases use")
@@ -156,6 +186,7 @@ def _check_generations(layers: Mapping[str, Sequence[Layer]], target: Target) ->
 
 def _layers(
     parts: Mapping[str, Part],
+    phases: Mapping[str, Phase],
     placed: Sequence[Placed],
     network: Sequence[Policy],
     inputs: Inputs,
@@ -178,12 +209,11 @@ def _layers(
             case "foundation":
                 here = [part for part in parts.values() if part.home.namespace == item.namespace]
                 secrets = [secret for part in here for secret in part.wiring.secrets]
+                secrets += [phase.secret for part in here for phase in _own(part, phases) if phase.secret]
                 quota = inputs.target.quota if isinstance(inputs.target, Tenant) else dict[str, str]()
                 base = foundation_layer(quota, secrets, (p for p in network if p.namespace == item.namespace))
             case "hooks":
-                wiring = parts[component].wiring
-                phase = release.name.removeprefix(f"{component}-")
-                base = hooks_layer(component, phase, wiring.pre if phase == "pre" else wiring.post, resolver)
+                base = hooks_layer(phases[release.name], resolver)
             case "component":
                 part = parts[component]
                 overlay = part.wiring.overlay.get(release.name, {})

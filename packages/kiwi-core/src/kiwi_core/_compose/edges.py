@@ -7,14 +7,13 @@ from typing import Final, Literal
 
 import attrs
 
-from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding, Bindings
 from kiwi_core._compose.order import Edge
 from kiwi_core._compose.platform import HOOKS_CHART, foundation
 from kiwi_core._compose.stack import Part
 from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
-from kiwi_core._model.hooks import Hook, Job
+from kiwi_core._model.hooks import Hook
 from kiwi_core._model.lane import Stage
 from kiwi_core._model.service import UseKey
 from kiwi_core._model.tenant import Tenant
@@ -59,7 +58,6 @@ def place(parts: Mapping[str, Part], bindings: Bindings, target: Target) -> tupl
 
     Raises:
         ComposeError: a component's release has the name of one of the platform's.
-        PluginError: a hook's own code fails.
     """
     namespaces = namespaces_of(parts, target)
     placed = [
@@ -83,7 +81,7 @@ def place(parts: Mapping[str, Part], bindings: Bindings, target: Target) -> tupl
                 chart=HOOKS_CHART,
                 stage=max([base, *served], key=_number),
                 wait=True,
-                timeout=60 + sum(_job(part, hook).timeout for hook in hooks),
+                timeout=60 + sum(hook.timeout for hook in hooks),
             )
             placed.append(Placed(role="hooks", component=part.name, namespace=namespace, release=release))
     return tuple(placed)
@@ -115,11 +113,6 @@ def _check_names(parts: Iterable[Part], foundations: Iterable[str]) -> None:
             if release.name in taken
         ),
     )
-
-
-def _job(part: Part, hook: Hook) -> Job:
-    who = f"component {part.name!r} ({part.package})"
-    return ask(who, f"job() of hook {hook.name!r}", hook.job, Job)
 
 
 def _phases(part: Part) -> Iterator[tuple[str, Sequence[Hook]]]:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, cast
 
+from kiwi_core._compose.phase import Phase
 from kiwi_core._compose.policy import HOOKS_LABEL, Policy
 from kiwi_core._compose.resolve import Resolver
 from kiwi_core._compose.values import Layer
 from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
-from kiwi_core._model.hooks import Hook, Job
+from kiwi_core._model.hooks import Job
 from kiwi_core._model.lane import Stage
-from kiwi_core._model.late import Text, Value
-from kiwi_core._model.names import MAX_DNS_LABEL
-from kiwi_core._model.secrets import Secret, SecretKey
+from kiwi_core._model.late import Credential, External, Late, Pin, Quoted, Text, Value
+from kiwi_core._model.secrets import Secret, SecretKey, checksum
 from kiwi_core._model.tenant import Tenant
 
-__all__ = ["HOOKS_CHART", "MAX_JOB_NAME", "foundation", "foundation_layer", "hooks_layer", "job_name"]
+__all__ = ["HOOKS_CHART", "RUNTIME", "UNCHANGED", "foundation", "foundation_layer", "hooks_layer", "job_name"]
 
 HOOKS_CHART: Final = "kiwi-hooks"
 """The chart of every ``<component>-pre`` and ``<component>-post`` release."""
 
-MAX_JOB_NAME: Final = MAX_DNS_LABEL - len("-r99999")
-"""What leaves room for the revision of the release, which the chart adds."""
+RUNTIME: Final = "kiwiHooks"
+"""The image pin of the hooks' runtime."""
+
+UNCHANGED: Final = '{"changed":[]}'
+"""What an author's own container leaves in its termination message when there is nothing to do."""
 
 ORIGIN: Final = "the platform"
 
@@ -46,31 +51,65 @@ def foundation_layer(quota: Mapping[str, str], secrets: Iterable[Secret], networ
     )
 
 
-def hooks_layer(component: str, phase: str, hooks: Sequence[Hook], resolver: Resolver) -> Layer:
+def hooks_layer(phase: Phase, resolver: Resolver) -> Layer:
     """Return the values of the hooks chart for one phase of a component."""
-    return Layer(
-        origin=f"component {component}",
-        values=resolver.values(
+    component = phase.tasks.component
+    values: dict[str, Value] = {
+        "labels": {HOOKS_LABEL: phase.release},
+        "jobs": {job_name(phase, job): _job(job) for job in phase.jobs},
+    }
+    if phase.tasks.tasks:
+        values["runtime"] = _runtime(phase)
+    return Layer(origin=f"component {component}", values=resolver.values(values))
+
+
+def job_name(phase: Phase, job: Job) -> str:
+    """Return the name of the Job of an author's own container; the chart adds what makes each run a new one."""
+    return f"{phase.release}-{job.name}"
+
+
+def _runtime(phase: Phase) -> Mapping[str, Value]:
+    from kiwi_core._spec.convert import Converter  # only what has hooks needs it
+
+    return {
+        "image": Pin(RUNTIME, "reference"),
+        "timeout": sum(task.timeout for task in phase.tasks.tasks),
+        "tasks": json.dumps(Converter().unstructure(phase.tasks), ensure_ascii=False, sort_keys=True),
+        "secrets": {name: list(keys) for name, keys in phase.mounted.items()},
+        "checksum": checksum(*phase.definitions),
+        "rights": [
             {
-                "labels": {HOOKS_LABEL: component},
-                "jobs": {job_name(component, phase, hook): _job(hook.job()) for hook in hooks},
+                "apiGroups": [right.group],
+                "resources": [right.resource],
+                **({"resourceNames": list(right.names)} if right.names else {}),
+                "verbs": list(right.verbs),
             }
-        ),
-    )
-
-
-def job_name(component: str, phase: str, hook: Hook) -> str:
-    """Return the name of a hook's Job, without the revision."""
-    return f"{component}-{phase}-{hook.name}"
+            for right in phase.rights
+        ],
+    }
 
 
 def _job(job: Job) -> Mapping[str, Value]:
+    said = f"printf '%s' '{UNCHANGED}' > /dev/termination-log"
+    script = ("if ", *_words(job.observe), f"; then {said}; else exec ", *_words(job.command), "; fi")
+    whole = "".join(part for part in script if isinstance(part, str))
     return {
         "image": Text((job.image.repository, ":", job.image.tag)),
-        "command": list(job.command),
+        "command": ["sh", "-c", whole if all(isinstance(part, str) for part in script) else Text(script)],
         "env": [_env(name, value) for name, value in sorted(job.env.items())],
         "timeout": job.timeout,
     }
+
+
+def _words(command: Iterable[str | Late]) -> Iterator[str | Credential | External | Pin | Quoted]:
+    """Yield the pieces of a command as a shell reads it; what is late is a pin, since rule e lets no secret in."""
+    for number, word in enumerate(command):
+        if number:
+            yield " "
+        if isinstance(word, str):
+            yield shlex.quote(word)
+        else:
+            yield from word.segments if isinstance(word, Text) else (cast("Pin", word),)
 
 
 def _env(name: str, value: Value | SecretKey) -> Mapping[str, Value]:

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kiwi_core._compose.bind import Bindings
-from kiwi_core._compose.policy import Policy, namespaces, peer, select, tcp
+from kiwi_core._compose.phase import Phase
+from kiwi_core._compose.policy import HOOKS_LABEL, Policy, namespaces, peer, select, tcp
 from kiwi_core._compose.stack import Part
 from kiwi_core._compose.workloads import Workloads, endpoint_of, outgoing
 from kiwi_core._model.cluster import Cluster
 from kiwi_core._model.component import Gateway
 from kiwi_core._model.gateways import IngressBinding, SharedOffer
 from kiwi_core._model.late import Value
+from kiwi_core._model.network import Workload
 from kiwi_core._model.service import Endpoint, UseKey
 from kiwi_core.errors import ComposeError, Problem, raise_all
 
@@ -25,13 +27,14 @@ ACME_PORT: Final = 8089
 
 
 def policies(
-    parts: Mapping[str, Part], bindings: Bindings, homes: Sequence[str], cluster: Cluster
+    parts: Mapping[str, Part], bindings: Bindings, phases: Mapping[str, Phase], homes: Sequence[str], cluster: Cluster
 ) -> tuple[Policy, ...]:
     """Return what the namespaces of a target allow; the default deny stands in the foundation chart itself.
 
     Args:
         parts: the components.
         bindings: what they are bound to.
+        phases: their hooks.
         homes: the namespaces.
         cluster: where they are.
 
@@ -45,7 +48,7 @@ def policies(
     for name, part in parts.items():
         workloads = Workloads(part, bindings[name], cluster, problems)
         spoken_for: set[UseKey] = set()
-        for workload in part.wiring.network:
+        for workload in (*part.wiring.network, *_hooks(name, phases)):
             spoken_for.update(use.key for use in workload.uses)
             found += workloads.policies(workload)
         for key, binding in bindings[name].items():
@@ -62,6 +65,14 @@ def policies(
     ]
     raise_all(ComposeError, problems)
     return tuple(found)
+
+
+def _hooks(component: str, phases: Mapping[str, Phase]) -> Iterator[Workload]:
+    """Yield the hooks of a component that call the API server."""
+    for suffix in ("pre", "post"):
+        phase = phases.get(f"{component}-{suffix}")
+        if phase and phase.rights:
+            yield Workload(name=f"hooks-{suffix}", pods={HOOKS_LABEL: phase.release}, calls_api=True)
 
 
 def _calls_back(offer: object) -> bool:

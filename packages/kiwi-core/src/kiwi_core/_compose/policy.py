@@ -16,7 +16,7 @@ NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 """The label that Kubernetes itself puts on every namespace with its name."""
 
 HOOKS_LABEL: Final = "kiwistack.dev/hooks-of"
-"""The label on hook pods, with the component's name."""
+"""The label on the pods of hooks, with the release that runs them."""
 
 EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
 """All addresses, of both versions."""

@@ -8,8 +8,8 @@ from typing import Final
 import attrs
 
 from kiwi_core._compose.compose import compose
-from kiwi_core._compose.stack import Stack, StackRelease
-from kiwi_core._model.late import LAST_GENERATION, Credential, Path, Rotation, Value, leaves, parts_of
+from kiwi_core._compose.stack import Stack
+from kiwi_core._model.late import LAST_GENERATION, Credential, Path, Rotation, parts_of
 from kiwi_core._model.secrets import SecretKey
 from kiwi_core.errors import InputError, Problem, did_you_mean
 
@@ -47,7 +47,7 @@ class RotationPlan:
         secrets: Secrets that hold it, by name.
         plain: releases whose values hold it.
         restarts: releases whose values change with it, so that Helm restarts their pods.
-        hooks: Jobs that read one of the Secrets, or whose values hold it.
+        hooks: releases of hooks that read one of the Secrets, or whose values hold it.
         generations: what the spec has to say, its other generations included.
     """
 
@@ -149,18 +149,10 @@ def plan_rotation(stack: Stack, name: str) -> RotationPlan:
 
 
 def _jobs(stack: Stack, rotated: Stack, secrets: Collection[tuple[str, str]]) -> Iterator[str]:
-    """Yield the Jobs of hooks that read a Secret, or that change."""
-    for release in stack.releases:
-        if release.role != "hooks":
-            continue
-        jobs, changed = (_jobs_of(each.by_name[release.name]) for each in (stack, rotated))
-        for name, job in jobs.items():
-            read = {(release.namespace, leaf) for path, leaf in leaves(job) if path[-2:] == ("secretKeyRef", "name")}
-            if changed.get(name) != job or not read.isdisjoint(secrets):
-                yield name
-
-
-def _jobs_of(release: StackRelease) -> Mapping[str, Value]:
-    jobs = release.values["jobs"]
-    assert isinstance(jobs, Mapping)  # as hooks_layer makes them
-    return jobs
+    """Yield the releases of hooks that read a Secret, or that change."""
+    for name in stack.phases:
+        release = stack.by_name[name]
+        named = [str(leaf) for path, leaf in release.leaves if path[-2:] == ("secretKeyRef", "name")]
+        read = {(release.namespace, secret) for secret in (*stack.phases[name].mounted, *named)}
+        if rotated.by_name[name].values != release.values or not read.isdisjoint(secrets):
+            yield name

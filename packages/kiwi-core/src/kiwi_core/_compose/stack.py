@@ -11,6 +11,7 @@ import attrs
 from kiwi_core._compose.bind import Bindings
 from kiwi_core._compose.lending import secret_keys
 from kiwi_core._compose.order import Edge
+from kiwi_core._compose.phase import Phase
 from kiwi_core._compose.policy import Policy
 from kiwi_core._compose.sharing import ClusterTree
 from kiwi_core._compose.values import Layer, merge
@@ -172,12 +173,14 @@ class Stack:
         releases: in the order in which they could be deployed one by one.
         edges: what must be ready before what, with the reason.
         parts: components by name.
+        phases: the hooks of components, by the release that runs them.
         policies: NetworkPolicies beyond the default deny.
     """
 
     inputs: Inputs = attrs.field(repr=False)
     parts: Mapping[str, Part]
     bindings: Bindings
+    phases: Mapping[str, Phase]
     releases: tuple[StackRelease, ...]
     edges: tuple[Edge, ...]
     policies: tuple[Policy, ...]

@@ -11,7 +11,7 @@ from kiwi_core._contract.lock import check_lock
 from kiwi_core._contract.references import check_references
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven
 from kiwi_core._derive.seeds import MARK_SCOPE
-from kiwi_core._model.hooks import Hook
+from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.late import Credential, External, Late, Value, late_leaves
 from kiwi_core.errors import dotted
 
@@ -60,7 +60,9 @@ def _scopes(part: Part, stack: Stack) -> Iterator[Result]:
     named: list[tuple[str, Mapping[str, Value]]] = []
     named += [(f"Secret {secret.name}", secret.data) for secret in part.wiring.secrets]
     named += [(f"release {name}", values) for name, values in part.wiring.overlay.items()]
-    named += [(f"hook {hook.name}", _late(hook)) for hook in _hooks(part)]
+    named += [(f"hook {hook.name}", _late(hook)) for hook in _hooks(part) if isinstance(hook, Job)]
+    own_phases = (phase for phase in stack.phases.values() if phase.tasks.component == part.name and phase.secret)
+    named += [(f"hooks {phase.release}", phase.secret.data) for phase in own_phases if phase.secret]
     found: list[tuple[str, object]] = []
     found += [(subject, late) for subject, tree in named for _, late in late_leaves(tree) if late not in given]
     # An offer is declared before anything is bound: what it lends is its own.
@@ -80,11 +82,10 @@ def _hooks(part: Part) -> Sequence[Hook]:
     return (*part.wiring.pre, *part.wiring.post)
 
 
-def _late(hook: Hook) -> Mapping[str, Value]:
-    """Return the late values of a hook's job by what holds them."""
-    job = hook.job()
+def _late(job: Job) -> Mapping[str, Value]:
+    """Return the late values of an author's own container by what holds them."""
     env = {f"environment variable {name}": value for name, value in job.env.items() if isinstance(value, Late)}
-    return {**env, "command": list(job.command)}
+    return {**env, "command": list(job.command), "observe": list(job.observe)}
 
 
 def _sinks(part: Part) -> Iterator[Result]:
@@ -112,7 +113,7 @@ def _sinks(part: Part) -> Iterator[Result]:
                     f"PlainValue(release={name!r}, path={dotted(path)!r}, reason='…')",
                 )
     for hook in _hooks(part):
-        for path, late in late_leaves(_late(hook)):
+        for path, late in late_leaves(_late(hook)) if isinstance(hook, Job) else ():
             if isinstance(late, Credential):
                 yield finding(
                     LETTER,

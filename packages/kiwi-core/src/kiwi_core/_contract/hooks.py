@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kiwi_core._compose.bind import Binding
+from kiwi_core._compose.phase import Phase
 from kiwi_core._compose.platform import job_name
-from kiwi_core._compose.stack import Part, Stack
+from kiwi_core._compose.stack import Part, Stack, StackRelease
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, unproven
+from kiwi_core._model.gateways import SharedOffer
 from kiwi_core._model.hooks import Hook
+from kiwi_core._model.late import Value
 from kiwi_core._model.service import UseKey
 
 __all__ = ["RULES"]
@@ -18,35 +21,38 @@ LETTER = "f"
 
 def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001 -- the interface
     """Say of each hook whether it would run, and of each bound use that needs a side effect whether one acts on it."""
+    for phase in stack.phases.values():
+        yield from _runs(phase, stack.by_name[phase.release])
     for name, part in stack.parts.items():
         bound = stack.bindings[name]
-        for phase, hooks in (("pre", part.wiring.pre), ("post", part.wiring.post)):
-            yield from _runs(name, phase, hooks, stack)
-            for hook in hooks:
-                yield from _acts(name, hook, bound)
+        for hook in (*part.wiring.pre, *part.wiring.post):
+            yield from _acts(name, hook, bound)
         yield from _needed(part, bound)
 
 
-def _runs(component: str, phase: str, hooks: tuple[Hook, ...], stack: Stack) -> Iterator[Result]:
+def _runs(phase: Phase, release: StackRelease) -> Iterator[Result]:
     """A hook that is not in the release would not run; one that nobody waits for could fail unseen."""
-    release = stack.by_name.get(f"{component}-{phase}")
-    if release is None:
-        return
     subject = f"release {release.name}"
-    jobs = release.values.get("jobs")
-    for hook in hooks:
-        job = job_name(component, phase, hook)
-        if not isinstance(jobs, Mapping) or not isinstance(jobs.get(job), Mapping):
-            yield finding(
-                LETTER,
-                subject,
-                f"the job {job} of hook {hook.name!r} is not in its values",
-                fix="an overlay took it out",
-            )
+    made, values = release.layers[0].values if release.layers else None, release.values
+    for job in phase.jobs:
+        name = job_name(phase, job)
+        if not isinstance(_get(values, "jobs", name), Mapping):
+            message = f"the job {name} of hook {job.name!r} is not in its values"
+            yield finding(LETTER, subject, message, fix="an overlay took it out")
+    for key in ("tasks", "secrets", "checksum", "rights") if phase.tasks.tasks else ():
+        if made is None or _get(values, "runtime", key) != _get(made, "runtime", key):
+            message = f"runtime.{key} is not what its hooks are: {', '.join(task.hook for task in phase.tasks.tasks)}"
+            yield finding(LETTER, subject, message, fix="an overlay changed it: change the hooks in the component")
     if not release.wait:
         yield finding(
             LETTER, subject, "it is not waited for: its hooks could fail unseen", fix="set wait=True: a hook has to end"
         )
+
+
+def _get(values: Value, *path: str) -> Value:
+    for step in path:
+        values = values.get(step) if isinstance(values, Mapping) else None
+    return values
 
 
 def _acts(component: str, hook: Hook, bound: Mapping[UseKey, Binding | None]) -> Iterator[Result]:
@@ -65,10 +71,12 @@ def _needed(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[Resu
     acted_on = {use.key for hook in (*part.wiring.pre, *part.wiring.post) for use in hook.on}
     for key, binding in bound.items():
         effect = binding.use.side_effect if binding else None
-        if effect is None:
+        if binding is None or effect is None:
             continue
         if key in acted_on:
             yield passed(LETTER, subject, f"{key} is acted on by a hook")
+        elif isinstance(binding.offer, SharedOffer) and binding.offer.is_hooked:
+            yield passed(LETTER, subject, f"{key} is acted on by the gateway's own hooks, for each customer")
         else:
             yield unproven(
                 LETTER,

@@ -18,6 +18,7 @@ from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._contract.chart import named_leaves, place, text_of
 from kiwi_core._contract.hosts import namespaces_in
 from kiwi_core._contract.namespace_customers import check_customers
+from kiwi_core._contract.namespace_hooks import check_hooks
 from kiwi_core._contract.namespace_objects import check_objects
 from kiwi_core._contract.namespace_outside import check_outside
 from kiwi_core._contract.namespace_policies import check_policies
@@ -56,6 +57,7 @@ def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001
             )
         yield from _values(release, stack, shared)
         yield from check_objects(release, stack)
+    yield from check_hooks(stack)
     yield from _offers(stack)
     yield from check_policies(stack, shared)
     yield from check_customers(stack)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from kiwi_core._compose.bind import Binding
 from kiwi_core._compose.lending import named_in
 from kiwi_core._compose.stack import Part, Stack, StackRelease
 from kiwi_core._compose.values import get
 from kiwi_core._contract.chart import leads, place
 from kiwi_core._contract.results import Result, finding
+from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.late import Path, Value
 from kiwi_core._model.secrets import SecretKey, checksum
+from kiwi_core._model.service import UseKey
 from kiwi_core.errors import did_you_mean, dotted
 
 __all__ = ["check_references", "is_reference", "secret_names"]
@@ -126,20 +129,39 @@ def _lands_on_pods(path: Path, release: StackRelease) -> bool:
 def _hooks(part: Part, stack: Stack) -> Iterator[Result]:
     """A hook reads the keys of its component, and those that the services lend that it acts on."""
     bound = stack.bindings[part.name]
-    for hook in (*part.wiring.pre, *part.wiring.post):
-        offers = [binding.offer for use in hook.on if (binding := bound.get(use.key))]
-        lent = {key for offer in offers for key in named_in(offer) if isinstance(key, SecretKey)}
-        known = stack.secret_keys[part.name] | lent
-        for variable, value in hook.job().env.items():
-            if isinstance(value, SecretKey) and value not in known:
-                yield finding(
-                    LETTER,
-                    f"hook {hook.name}",
-                    f"its environment variable {variable} takes key {value.key!r} of Secret {value.secret!r}, "
-                    "which its component neither declares nor is lent by what the hook acts on",
-                    fix=did_you_mean(
-                        f"{value.secret}/{value.key}",
-                        [f"{key.secret}/{key.key}" for key in known],
-                        otherwise="it may take",
-                    ),
-                )
+    hooks = (*part.wiring.pre, *part.wiring.post)
+    lent_to = {hook.name: _lent(hook, bound) for hook in hooks}
+    known = stack.secret_keys[part.name]
+    for hook in hooks:
+        named = hook.env.items() if isinstance(hook, Job) else ()
+        for variable, value in named:
+            if isinstance(value, SecretKey) and value not in known | lent_to[hook.name]:
+                what = f"its environment variable {variable}"
+                yield _stranger(f"hook {hook.name}", what, value, known | lent_to[hook.name])
+    everything = known.union(*lent_to.values())
+    for phase in stack.phases.values():
+        if phase.tasks.component == part.name:
+            own = phase.secret.name if phase.secret else None
+            read = [SecretKey(name, key) for name, keys in phase.mounted.items() for key in keys if name != own]
+            yield from (
+                _stranger(f"hooks {phase.release}", "their job", key, everything)
+                for key in read
+                if key not in everything
+            )
+
+
+def _lent(hook: Hook, bound: Mapping[UseKey, Binding | None]) -> frozenset[SecretKey]:
+    offers = [binding.offer for use in hook.on if (binding := bound.get(use.key))]
+    return frozenset(key for offer in offers for key in named_in(offer) if isinstance(key, SecretKey))
+
+
+def _stranger(subject: str, what: str, value: SecretKey, known: frozenset[SecretKey]) -> Result:
+    return finding(
+        LETTER,
+        subject,
+        f"{what} takes key {value.key!r} of Secret {value.secret!r}, "
+        "which its component neither declares nor is lent by what the hook acts on",
+        fix=did_you_mean(
+            f"{value.secret}/{value.key}", [f"{key.secret}/{key.key}" for key in known], otherwise="it may take"
+        ),
+    )

@@ -22,11 +22,13 @@ class Bound:
 
     Attributes:
         component: the component's name.
-        home: the tenant that it is built for.
+        home: the place that it is built for.
+        customers: the slugs of all that the cluster serves, for a gateway; nobody else is told.
     """
 
     component: str
     home: Home
+    customers: tuple[str, ...] = ()
     _bindings: Mapping[UseKey, object] = attrs.field(alias="bindings")
 
     def __getitem__(self, use: Use[B]) -> B:

@@ -40,6 +40,7 @@ class SharedOffer(Offer):
         pods: labels that select its pods.
         port: the TCP port of its Service and pods.
         calls_back: whether it calls those who use it, as an ingress does; otherwise they call it.
+        is_hooked: whether hooks of the gateway make what each customer needs there, such as a key.
     """
 
     calls_back: ClassVar[bool] = False
@@ -47,6 +48,7 @@ class SharedOffer(Offer):
     namespace: str = attrs.field(validator=[dns_label, _shared_namespace])
     pods: Mapping[str, str] = attrs.field(factory=dict[str, str])
     port: int = attrs.field(validator=port)
+    is_hooked: bool = False
 
     def endpoint(self) -> Endpoint:
         """Return its pods and port in its own namespace."""

@@ -35,6 +35,7 @@ def parse(words: Sequence[str]) -> Callable[[], int]:
     _pins(commands)
     _secrets(commands)
     _apply(commands)
+    _hooks(commands)
     _component(commands)
     found, rest = parser.parse_known_args(words)
     if len(rest) == 1 and not rest[0].startswith("-") and getattr(found, "path", None) is HERE:
@@ -203,6 +204,51 @@ def _apply(commands: Commands) -> None:
     _seed(apply)
     apply.add_argument("--helmfile", default="helmfile", metavar="PROGRAM", help="default: %(default)s on PATH")
     apply.add_argument("--helm", metavar="PROGRAM", help="the helm that helmfile runs (default: helm on PATH)")
+
+
+def _hooks(commands: Commands) -> None:
+    group = commands.add_parser("hooks", help="look at, run and read hooks").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    plan = _add(group, "plan", "look at every server and say what its hooks would do", "_hooks:plan")
+    run = _add(group, "run", "bring every server to what its hooks want", "_hooks:run")
+    orphans = _add(group, "orphans", "show what hooks made and none wants any more", "_hooks:orphans")
+    status = _add(group, "status", "read from the cluster what the hooks' jobs did last", "_hooks:status")
+    for parser in (plan, run, orphans):
+        _repository(parser)
+        _seed(parser)
+        parser.add_argument(
+            "--only", action="append", default=[], metavar="NAME", help="a component or release; may be given again"
+        )
+        parser.add_argument(
+            "--connect-to",
+            action="append",
+            default=[],
+            type=_addresses,
+            metavar="HOST:PORT=HOST:PORT",
+            help="connect elsewhere for an address of the cluster, as through a tunnel; may be given again",
+        )
+        _json(parser)
+    orphans.add_argument(
+        "--remove",
+        action="append",
+        default=[],
+        metavar="KIND/NAME",
+        help="remove one of them, with all that it holds; may be given again",
+    )
+    _repository(status)
+    status.add_argument("--kubectl", default="kubectl", metavar="PROGRAM", help="default: %(default)s on PATH")
+    status.add_argument("--context", help="the context of the kubeconfig (default: the current one)")
+    _json(status)
+    job = _add(group, "job", "run the tasks of a phase, in the job that has them", "_hooks:job")
+    job.add_argument("--tasks", type=Path, metavar="FILE", help="default: where the job has it mounted")
+    job.add_argument("--secrets", type=Path, metavar="DIR", help="default: where the job has them mounted")
+
+
+def _addresses(word: str) -> object:
+    from kiwi_core.cli._hooks import address
+
+    return address(word)
 
 
 def _seed(parser: argparse.ArgumentParser) -> None:

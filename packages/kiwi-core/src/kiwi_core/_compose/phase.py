@@ -1,0 +1,37 @@
+"""A phase: the hooks of a component before, or after, its releases, with all that their jobs have to be given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from kiwi_core._model.desired import Right
+from kiwi_core._model.hooks import Job
+from kiwi_core._model.secrets import Secret
+from kiwi_core._model.task import Tasks
+
+__all__ = ["Phase"]
+
+
+@attrs.frozen(kw_only=True)
+class Phase:
+    """The hooks of a component before, or after, its releases.
+
+    Attributes:
+        release: the release that runs them: ``<component>-pre`` or ``<component>-post``.
+        tasks: what the runtime is given, in order.
+        jobs: containers of the author's own.
+        secret: what stands in no other Secret and the runtime reads; None when that is nothing.
+        mounted: the Secrets that the runtime reads, by name, with the keys.
+        definitions: these Secrets, as far as they are declared in the namespace.
+        rights: what the runtime needs at the Kubernetes API.
+    """
+
+    release: str
+    tasks: Tasks
+    jobs: tuple[Job, ...]
+    secret: Secret | None
+    mounted: Mapping[str, tuple[str, ...]]
+    definitions: tuple[Secret, ...]
+    rights: tuple[Right, ...]

@@ -44,8 +44,8 @@ def state(file: Path, word: str = "app") -> WordState:
     return WordState(file=str(file), word=word, admin=Mounted(ADMIN), password=Mounted(PASSWORD))
 
 
-def session(**options: float) -> Session:
-    return Session(VALUES.__getitem__, **options)
+def session(deadline: float = float("inf")) -> Session:
+    return Session(VALUES.__getitem__, deadline=deadline)
 
 
 def task(file: Path, word: str = "app") -> Task:

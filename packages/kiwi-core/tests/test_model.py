@@ -369,7 +369,7 @@ OFFERS: tuple[tuple[Use[object], Offer, Mapping[str, object]], ...] = (
     (
         LlmGateway("x"),
         LlmOffer(namespace="kiwi-llm"),
-        {"url": "http://litellm.kiwi-llm.svc:4000", "key": text("sk-{key}", key=Credential("app", "llm/x"))},
+        {"url": "http://litellm.kiwi-llm.svc:4000", "key": text("sk-{key}", key=Credential("kiwi-llm", "virtual-key"))},
     ),
     (
         SearchGateway("x"),

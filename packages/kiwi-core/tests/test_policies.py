@@ -89,7 +89,7 @@ def found(
         package=PACKAGE,
     )
     own, dns, *others = policies(
-        {"sample": part}, bind([declared], tenant, cluster), namespaces_of({"sample": part}, tenant), cluster
+        {"sample": part}, bind([declared], tenant, cluster), {}, namespaces_of({"sample": part}, tenant), cluster
     )
     assert (own.name, dns.name) == ("allow-own-pods", "allow-dns")
     assert {policy.namespace for policy in (own, dns, *others)} == {"cust-acme"}
@@ -99,7 +99,7 @@ def found(
 
 def test_own_pods_may_talk_to_each_other_and_to_the_clusters_dns() -> None:
     cluster = attrs.evolve(CLUSTER, dns=Dns(namespace="dns", pods={"app": "coredns"}))
-    own, dns = policies({}, {}, ("cust-acme",), cluster)
+    own, dns = policies({}, {}, {}, ("cust-acme",), cluster)
     assert own.spec == {
         "podSelector": {},
         "policyTypes": ["Ingress", "Egress"],

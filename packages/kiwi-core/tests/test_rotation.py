@@ -63,7 +63,7 @@ def test_a_plan_names_what_changes() -> None:
         secrets=("web",),
         plain=plan.plain,
         restarts=plan.restarts,
-        hooks=("app-pre-role", "app-post-late"),
+        hooks=("app-pre", "app-post"),
         generations={"app/other": 4, "app/token": 2},
     )
     assert set(plan.plain) == {"other", "app-post"}

@@ -256,7 +256,7 @@ def test_a_local_chart_goes_in_the_place_of_its_pin() -> None:
 
 def test_the_summary_names_credentials_and_says_no_value() -> None:
     summary = json.loads(whole(golden_inputs())["stack.json"])
-    assert summary["credentials"] == {"app/llm/llm": 1, "app/postgres/db": 1}
+    assert summary["credentials"] == {"kiwi-llm/virtual-key": 1, "app/postgres/db": 1}
     assert summary["secrets"] == [{"namespace": "cust-acme", "name": "app-db", "keys": ["dsn", "user"]}]
     assert summary["components"] == {
         "app": "kiwi-component-sample 2.3",

@@ -100,7 +100,7 @@ def _wire(item: Declared, bound: Mapping[UseKey, Binding | None], inputs: Inputs
     read = Bound(
         component=item.name,
         home=inputs.target.home(item.component),
-        customers=tuple(customer.slug for customer in customers),
+        customers=customers,
         bindings=values,
     )
     return ask(name_of(item.component, inputs.packages), "wire()", lambda: item.component.wire(read), Wiring)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from kiwi_core._derive.evaluate import encoder
 from kiwi_core._derive.password import (
@@ -14,11 +14,15 @@ from kiwi_core._derive.password import (
     Seed,
     text_problems,
 )
+from kiwi_core._derive.seeds import customer_seed
 from kiwi_core._derive.taint import Derived
 from kiwi_core._model.late import Credential
 from kiwi_core.errors import Problem, raise_all
 
 __all__ = ["derive_all"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 MOST_THREADS: Final = 16
 """Each needs 32 MiB."""
@@ -41,19 +45,22 @@ def derive_all(seed: Seed, credentials: Iterable[Credential]) -> Mapping[Credent
 
 
 def _derive(seed: Seed, wanted: Sequence[Credential]) -> Mapping[Credential, Derived]:
-    keys = {key.scope: key for key in _keys(seed, tuple(dict.fromkeys(credential.scope for credential in wanted)))}
-    return {credential: _value(keys[credential.scope], credential) for credential in wanted}
+    customers = tuple(dict.fromkeys(credential.customer for credential in wanted if credential.customer))
+    seeds = {"": seed, **dict(zip(customers, _at_once(functools.partial(customer_seed, seed), customers), strict=True))}
+    scopes = tuple(dict.fromkeys((credential.customer, credential.scope) for credential in wanted))
+    keys = dict(zip(scopes, _at_once(lambda scope: ScopeKey(seeds[scope[0]], scope[1]), scopes), strict=True))
+    return {credential: _value(keys[credential.customer, credential.scope], credential) for credential in wanted}
 
 
-def _keys(seed: Seed, scopes: Sequence[str]) -> Sequence[ScopeKey]:
-    """Compute the keys of scopes; scrypt lets the other threads run."""
-    threads = min(len(scopes), _cores(), MOST_THREADS)
+def _at_once(compute: Callable[[T], R], wanted: Sequence[T]) -> Sequence[R]:
+    """Compute what needs a scrypt each, which lets the other threads run."""
+    threads = min(len(wanted), _cores(), MOST_THREADS)
     if threads < 2:  # noqa: PLR2004 -- one does not need a thread of its own
-        return [ScopeKey(seed, scope) for scope in scopes]
+        return [compute(item) for item in wanted]
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(threads, "derive") as pool:
-        return list(pool.map(functools.partial(ScopeKey, seed), scopes))
+        return list(pool.map(compute, wanted))
 
 
 def _cores() -> int:
@@ -79,7 +86,7 @@ def _equals(derived: Iterable[Derived]) -> Iterator[Problem]:
     first: dict[str, Credential] = {}
     for item in derived:
         one, other = first.setdefault(item.reveal(), item.credential), item.credential
-        if (one.scope, one.purpose, one.generation) != (other.scope, other.purpose, other.generation):
+        if (one.name, one.generation) != (other.name, other.generation):
             yield Problem(
                 f"credentials {_name(one)} and {_name(other)} have one value, with {_form(one)} and {_form(other)}",
                 hint="too little is left of them: take a longer template, or an encoding that cuts less off",

@@ -120,7 +120,7 @@ def names_of(credentials: Iterable[Credential]) -> Mapping[str, Credential]:
 
 
 def _key(late: Credential) -> tuple[object, ...]:
-    return late.scope, late.purpose, late.template, late.encoding
+    return late.customer, late.scope, late.purpose, late.template, late.encoding
 
 
 def _name(late: Credential, *, is_newest: bool) -> str:

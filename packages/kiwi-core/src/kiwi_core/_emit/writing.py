@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from kiwi_core._derive.seeds import CUSTOMER_PURPOSES, CUSTOMER_SCOPE
 from kiwi_core._model.late import Credential, External, Late, Pin, Quoted, Text, Value
 
 __all__ = ["IDENTITY", "SEED", "expression", "go_string", "quoted", "variable_of", "yaml_lines", "yaml_text"]
@@ -43,7 +44,7 @@ def variable_of(late: Credential | External) -> str:
     if isinstance(late, External):
         what: tuple[str | int, ...] = ("external", late.name)
     else:
-        what = (late.scope, late.purpose, late.generation, late.template)
+        what = (late.scope, late.purpose, late.generation, late.template, *((late.customer,) if late.customer else ()))
     return f"KIWISTACK_{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:24].upper()}"
 
 
@@ -75,7 +76,7 @@ def _pipeline(value: Late) -> str:
             return _pin(value)
         case Credential():
             names = f"{go_string(value.scope)} {go_string(value.purpose)}"
-            derived = f'derivePassword {value.generation} "{value.template}" (requiredEnv "{SEED}") {names}'
+            derived = f'derivePassword {value.generation} "{value.template}" {_seed_of(value)} {names}'
             # What was handed over counts; derived is it only where it was not, since "or" stops at the first.
             handed = f'or (env "{variable_of(value)}") ({derived})'
             return " | ".join((handed, *map(_step, value.encoding)))
@@ -88,6 +89,16 @@ def _pipeline(value: Late) -> str:
             return f'{_pipeline(value.value)} | urlquery | replace "+" "%20"'
         case _:
             raise TypeError(f"unknown late value {value!r}")
+
+
+def _seed_of(value: Credential) -> str:
+    """Return what a credential derives from: the seed at hand, or a customer's, as ``customer_seed`` derives it."""
+    seed = f'(requiredEnv "{SEED}")'
+    if not value.customer:
+        return seed
+    scope = go_string(f"{CUSTOMER_SCOPE}{value.customer}")
+    halves = (f'(derivePassword 1 "maximum" {seed} {scope} {go_string(purpose)})' for purpose in CUSTOMER_PURPOSES)
+    return f'(printf "%s%s" {" ".join(halves)} | sha256sum)'
 
 
 def _step(step: str) -> str:

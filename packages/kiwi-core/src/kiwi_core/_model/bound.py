@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
 from kiwi_core._model.late import Credential, Image, Pin, Rotation
 from kiwi_core._model.service import Home, Use, UseKey
 from kiwi_core.errors import ComposeError, Problem, did_you_mean
+
+if TYPE_CHECKING:  # a cluster is made of components, and these read this
+    from kiwi_core._model.cluster import Customer
 
 __all__ = ["Bound"]
 
@@ -23,12 +26,12 @@ class Bound:
     Attributes:
         component: the component's name.
         home: the place that it is built for.
-        customers: the slugs of all that the cluster serves, for a gateway; nobody else is told.
+        customers: all that the cluster serves, for a gateway; nobody else is told.
     """
 
     component: str
     home: Home
-    customers: tuple[str, ...] = ()
+    customers: tuple[Customer, ...] = ()
     _bindings: Mapping[UseKey, object] = attrs.field(alias="bindings")
 
     def __getitem__(self, use: Use[B]) -> B:

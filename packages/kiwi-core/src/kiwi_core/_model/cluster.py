@@ -72,12 +72,15 @@ class Customer:
         slug, domain: as its tenant has them.
         ports: external ports that it alone has at its public address, such as ``10000/udp``.
         address: a public address of its own; None when it shares those of the cluster's ingress.
+        has_own_seed: whether its seed does not derive from the platform's. What gateways have to know of it is then an
+            external of the cluster's repository.
     """
 
     slug: str = attrs.field(validator=slug)
     domain: str = attrs.field(validator=host_name)
     ports: tuple[str, ...] = attrs.field(default=(), validator=external_ports)
     address: str | None = attrs.field(default=None, validator=attrs.validators.optional(_address))
+    has_own_seed: bool = False
 
     @property
     def namespace(self) -> str:

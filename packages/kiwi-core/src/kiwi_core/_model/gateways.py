@@ -8,7 +8,7 @@ from typing import ClassVar
 import attrs
 
 from kiwi_core._model.fields import port
-from kiwi_core._model.late import Text, text
+from kiwi_core._model.late import Credential, Text, text
 from kiwi_core._model.names import dns_label
 from kiwi_core._model.service import Asked, Endpoint, Home, Offer, Use
 
@@ -92,11 +92,16 @@ class LlmOffer(SharedOffer):
     port: int = attrs.field(default=4000, validator=port)
 
     def bind(self, use: Use[object], asked: Asked, home: Home) -> LlmBinding:  # noqa: ARG002 -- the interface
-        """Give the gateway with a virtual key of the consumer's; LiteLLM's keys begin with ``sk-``."""
-        return LlmBinding(
-            url=f"http://{self.service}.{self.namespace}.svc:{self.port}",
-            key=text("sk-{key}", key=asked.credential(use)),
-        )
+        """Give the gateway with the customer's virtual key: one for all that the customer has."""
+        return LlmBinding(url=f"http://{self.service}.{self.namespace}.svc:{self.port}", key=self.key())
+
+    def key(self, customer: str = "") -> Text:
+        """Return the virtual key of a customer; LiteLLM's keys begin with ``sk-``.
+
+        Args:
+            customer: whose, in the cluster's tree; in the customer's own, nobody is named.
+        """
+        return text("sk-{key}", key=Credential(self.namespace, "virtual-key", customer=customer))
 
 
 @attrs.frozen(kw_only=True)

@@ -90,6 +90,8 @@ class Credential(Late):
         generation: the counter of ``derivePassword``; 1 until it is rotated.
         template: the form of what ``derivePassword`` gives, one of sprig's.
         encoding: what is done to it, in order; ``sha1sum`` makes it safe in a URL, a shell and YAML.
+        customer: in a cluster's tree, the slug of the customer from whose seed it derives, where that derives from the
+            platform's; empty for the seed at hand.
         rotation: what it takes to change it; no part of what it is.
     """
 
@@ -100,12 +102,13 @@ class Credential(Late):
     encoding: tuple[str, ...] = attrs.field(
         default=("sha1sum",), validator=attrs.validators.deep_iterable(attrs.validators.matches_re(ENCODING))
     )
+    customer: str = ""
     rotation: Rotation = attrs.field(default=Rotation.LIVE, eq=False, repr=False)
 
     @property
     def name(self) -> str:
-        """Scope and purpose: what the spec and ``secrets.lock`` call it."""
-        return f"{self.scope}/{self.purpose}"
+        """Scope and purpose, a customer's behind ``@<slug>/``: what the spec and ``secrets.lock`` call it."""
+        return f"{f'@{self.customer}/' if self.customer else ''}{self.scope}/{self.purpose}"
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ from kiwi_core._compose.stack import Part
 from kiwi_core._model.desired import Desired, Mounted
 from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.late import Credential, External, Late, Quoted, Rotation, Text, parts_of
-from kiwi_core._model.secrets import Secret, SecretKey
+from kiwi_core._model.secrets import Secret, SecretKey, checksum
 from kiwi_core._model.service import Home, Offer, Use, UseKey
 from kiwi_core._model.task import Task, Tasks
 from kiwi_core.errors import ComposeError, Problem, did_you_mean
@@ -49,20 +49,20 @@ def phases_of(
     """
     for phase, hooks in (("pre", part.wiring.pre), ("post", part.wiring.post)):
         if hooks:
-            yield _phase(part, phase, hooks, Lender(part=part, bound=bound, secrets=secrets, resolver=resolver))
+            lender = Lender(part=part, bound=bound, secrets=secrets, resolver=resolver, name=f"{part.name}-{phase}")
+            yield _phase(part, phase, hooks, lender)
 
 
 def _phase(part: Part, phase: str, hooks: Sequence[Hook], lender: Lender) -> Phase:
-    release = f"{part.name}-{phase}"
-    lender = attrs.evolve(lender, name=release)
-    tasks = tuple(_task(part, hook, lender) for hook in hooks if not isinstance(hook, Job))
-    secret = Secret(release, dict(lender.put)) if lender.put else None
+    found = [_task(part, hook, lender) for hook in hooks if not isinstance(hook, Job)]
+    tasks = tuple(task for task in found if task)
+    secret = Secret(lender.name, dict(lender.put)) if lender.put else None
     mounted: dict[str, tuple[str, ...]] = {}
     for key in sorted(lender.read, key=lambda key: (key.secret, key.key)):
         mounted[key.secret] = (*mounted.get(key.secret, ()), key.key)
     known = {**lender.secrets, **({secret.name: secret} if secret else {})}
     return Phase(
-        release=release,
+        release=lender.name,
         tasks=Tasks(namespace=part.home.namespace, component=part.name, phase=phase, tasks=tasks),
         jobs=tuple(hook for hook in hooks if isinstance(hook, Job)),
         secret=secret,
@@ -72,8 +72,10 @@ def _phase(part: Part, phase: str, hooks: Sequence[Hook], lender: Lender) -> Pha
     )
 
 
-def _task(part: Part, hook: Hook, lender: Lender) -> Task:
+def _task(part: Part, hook: Hook, lender: Lender) -> Task | None:
     who = f"component {part.name!r} ({part.package})"
+    if not ask(who, f"is_possible() of hook {hook.name!r}", lambda: hook.is_possible(lender), bool):
+        return None
     desired = ask(who, f"desired() of hook {hook.name!r}", lambda: hook.desired(lender), Desired)
     return Task(hook=hook.name, timeout=hook.timeout, desired=attrs.evolve(desired, owner=lender.owner))
 
@@ -92,7 +94,7 @@ class Lender:
     bound: Mapping[UseKey, Binding | None]
     secrets: Mapping[str, Secret]
     resolver: Resolver
-    name: str = ""
+    name: str
     put: dict[str, Secretive] = attrs.field(factory=dict[str, Secretive], init=False)
     read: dict[SecretKey, None] = attrs.field(factory=dict[SecretKey, None], init=False)
 
@@ -133,6 +135,10 @@ class Lender:
             return Mounted(value, self._previous(known))
         resolved = cast("Secretive", self.resolver.value(value))
         return Mounted(self._put(resolved), self._previous(resolved))
+
+    def mark(self, *secrets: Secret) -> str:
+        """Return the mark of Secrets."""
+        return str(self.resolver.value(checksum(*secrets)))
 
     def _bound(self, use: Use[object]) -> Binding:
         if use.key not in self.bound:

@@ -27,7 +27,7 @@ def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001
         bound = stack.bindings[name]
         for hook in (*part.wiring.pre, *part.wiring.post):
             yield from _acts(name, hook, bound)
-        yield from _needed(part, bound)
+        yield from _needed(part, bound, stack)
 
 
 def _runs(phase: Phase, release: StackRelease) -> Iterator[Result]:
@@ -66,9 +66,17 @@ def _acts(component: str, hook: Hook, bound: Mapping[UseKey, Binding | None]) ->
             )
 
 
-def _needed(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[Result]:
+def _needed(part: Part, bound: Mapping[UseKey, Binding | None], stack: Stack) -> Iterator[Result]:
     subject = f"component {part.name}"
-    acted_on = {use.key for hook in (*part.wiring.pre, *part.wiring.post) for use in hook.on}
+    run = {
+        name
+        for phase in stack.phases.values()
+        if phase.tasks.component == part.name
+        for name in (*(task.hook for task in phase.tasks.tasks), *(job.name for job in phase.jobs))
+    }
+    hooks = (*part.wiring.pre, *part.wiring.post)
+    acted_on = {use.key for hook in hooks if hook.name in run for use in hook.on}
+    left_out = {use.key for hook in hooks if hook.name not in run for use in hook.on}
     for key, binding in bound.items():
         effect = binding.use.side_effect if binding else None
         if binding is None or effect is None:
@@ -77,6 +85,9 @@ def _needed(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[Resu
             yield passed(LETTER, subject, f"{key} is acted on by a hook")
         elif isinstance(binding.offer, SharedOffer) and binding.offer.is_hooked:
             yield passed(LETTER, subject, f"{key} is acted on by the gateway's own hooks, for each customer")
+        elif key in left_out:
+            message = f"{key} needs {effect}, and {binding.source} lends its hook no account to make it with"
+            yield unproven(LETTER, subject, message, fix="make it by hand, or have the offer name its administrator")
         else:
             yield unproven(
                 LETTER,

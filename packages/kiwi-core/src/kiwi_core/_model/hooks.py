@@ -15,7 +15,7 @@ from kiwi_core._model.desired import Desired, Mounted
 from kiwi_core._model.fields import many
 from kiwi_core._model.late import Credential, External, Image, Quoted, Text, Value
 from kiwi_core._model.names import dns_label
-from kiwi_core._model.secrets import SecretKey
+from kiwi_core._model.secrets import Secret, SecretKey
 from kiwi_core._model.service import Home, Offer, Use
 
 __all__ = ["Hook", "Job", "Lent"]
@@ -57,6 +57,10 @@ class Lent(Protocol):
         """Have a secret mounted into the hook's job, and return where."""
         ...
 
+    def mark(self, *secrets: Secret) -> str:
+        """Return the mark of Secrets, which changes exactly when one of them does (see ``checksum``)."""
+        ...
+
 
 def _uses(value: Use[object] | tuple[Use[object], ...]) -> tuple[Use[object], ...]:
     return (value,) if isinstance(value, Use) else value  # the validator looks at the rest
@@ -82,6 +86,14 @@ class Hook:
     on: tuple[Use[object], ...] = attrs.field(default=(), converter=_uses, validator=many)
     name: str = attrs.field(default=attrs.Factory(_default_name, takes_self=True), validator=dns_label)
     timeout: int = attrs.field(default=300, validator=attrs.validators.ge(1))
+
+    def is_possible(self, lent: Lent) -> bool:  # noqa: ARG002 -- for those who look
+        """Say whether the services lend what it needs. Where not, it is left out, and rule f tells that by hand it is.
+
+        Args:
+            lent: as for ``desired``.
+        """
+        return True
 
     def desired(self, lent: Lent) -> Desired:
         """Return the state that it wants, with all that its runtime has to know. Pure.

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from testbed import registry as registries
 from testbed import tools
+from testbed.fixtures import keycloak, kubernetes, mariadb, minio, postgres, s3
+
+__all__ = ["keycloak", "kubernetes", "mariadb", "minio", "postgres", "s3"]
 
 MARKER = "real_server"
 

@@ -13,11 +13,11 @@ LAYERS = (
     ("_model",),
     ("_derive",),
     ("_spec",),
+    ("_hooks",),
     ("_compose",),
     ("_contract",),
     ("_emit",),
     ("_deliver",),
-    ("_hooks",),
     ("__init__",),  # the façade: `kiwi_core` itself
     ("plugins", "_builtin"),  # what finds plugins, and the plugin that is built in
     ("_engine",),  # the one way through: load, compose, check, emit

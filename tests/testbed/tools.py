@@ -24,7 +24,24 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["AGE", "HELM", "HELM3", "HELMFILE", "TOOLS", "Tool", "ToolError", "find", "lock", "obtain"]
+__all__ = [
+    "AGE",
+    "ETCD",
+    "HELM",
+    "HELM3",
+    "HELMFILE",
+    "KUBECTL",
+    "KUBE_APISERVER",
+    "MINIO",
+    "TOOLS",
+    "VERSITYGW",
+    "Tool",
+    "ToolError",
+    "find",
+    "home",
+    "lock",
+    "obtain",
+]
 
 OLDEST_GO = (1, 26)
 """What the go.mod files of the tools ask for; an older Go cannot even read them."""
@@ -44,7 +61,7 @@ class Tool:
         version: without a leading v.
         module: its Go module.
         command: its main package.
-        version_arguments: make it print its version as the last word; must not use the network.
+        version_arguments: make it print its version as a word of its first line, best the last; must not use the network.
         stamp: the variable that holds its version, where the linker has to set it.
         replaces: modules that its own go.mod replaces, with their versions: replacements do not reach those who
             depend on a module, and that is how it is built.
@@ -106,7 +123,59 @@ AGE = Tool(
     version_arguments=("--version",),
     stamp="main.Version",
 )
-TOOLS = (HELM, HELM3, HELMFILE, AGE)
+VERSITYGW = Tool(
+    name="versitygw",
+    programs=("versitygw",),
+    version="1.8.0",
+    module="github.com/versity/versitygw",
+    command="github.com/versity/versitygw/cmd/versitygw",
+    version_arguments=("--version",),
+    stamp="main.Version",
+)
+MINIO = Tool(
+    name="minio",
+    programs=("minio",),
+    version="0.0.0-20260212201848-7aac2a2c5b7c",  # its releases are no Go modules
+    module="github.com/minio/minio",
+    command="github.com/minio/minio",
+    version_arguments=("--version",),
+    stamp="github.com/minio/minio/cmd.ReleaseTag",
+)
+STAGING = (
+    *("api", "apiextensions-apiserver", "apimachinery", "apiserver", "cli-runtime", "client-go", "cloud-provider"),
+    *("cluster-bootstrap", "code-generator", "component-base", "component-helpers", "controller-manager", "cri-api"),
+    *("cri-client", "cri-streaming", "csi-translation-lib", "dynamic-resource-allocation", "endpointslice"),
+    *("externaljwt", "kms", "kube-aggregator", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl"),
+    *("kubelet", "metrics", "mount-utils", "pod-security-admission", "sample-apiserver", "sample-cli-plugin"),
+    *("sample-controller", "streaming"),
+)
+"""Modules that Kubernetes keeps in folders of its own repository: published as k8s.io/NAME, with a 0 for its 1."""
+KUBE_APISERVER = Tool(
+    name="kube_apiserver",
+    programs=("kube-apiserver",),
+    version="1.37.2",
+    module="k8s.io/kubernetes",
+    command="k8s.io/kubernetes/cmd/kube-apiserver",
+    version_arguments=("--version",),
+    stamp="k8s.io/component-base/version.gitVersion",
+    replaces=tuple((f"k8s.io/{name}", "0.37.2") for name in STAGING),
+)
+KUBECTL = attrs.evolve(
+    KUBE_APISERVER,
+    name="kubectl",
+    programs=("kubectl",),
+    command="k8s.io/kubernetes/cmd/kubectl",
+    version_arguments=("version", "--client"),
+)
+ETCD = Tool(
+    name="etcd",
+    programs=("etcd",),
+    version="3.7.3",
+    module="go.etcd.io/etcd/server/v3",
+    command="go.etcd.io/etcd/server/v3",
+    version_arguments=("--version",),
+)
+TOOLS = (HELM, HELM3, HELMFILE, AGE, VERSITYGW, MINIO, KUBE_APISERVER, KUBECTL, ETCD)
 
 
 def obtain(tool: Tool) -> Path:
@@ -138,11 +207,11 @@ def find(tool: Tool) -> Path | None:
         on_path = shutil.which(program)
         if on_path and _version(Path(on_path), tool) == tool.version:
             return Path(on_path)
-    kept = _home() / "bin" / tool.file_name
+    kept = home() / "bin" / tool.file_name
     return kept if kept.exists() else None
 
 
-def _home() -> Path:
+def home() -> Path:
     """The folder that keeps what is slow to make."""
     return Path(os.environ.get("KIWISTACK_TESTBED") or Path.home() / ".cache" / "kiwistack-testbed")
 
@@ -155,15 +224,15 @@ def _version(program: Path, tool: Tool) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    words = done.stdout.split()
-    return words[-1].removeprefix("v") if words else None
+    words = [word.removeprefix("v") for word in done.stdout.partition("\n")[0].split()]
+    return tool.version if tool.version in words else next(reversed(words), None)
 
 
 @contextlib.contextmanager
 def lock() -> Generator[None]:
     """Let one process build or install at a time; the lock ends with the process that holds it."""
-    _home().mkdir(parents=True, exist_ok=True)
-    with (_home() / "lock").open("w") as file:
+    home().mkdir(parents=True, exist_ok=True)
+    with (home() / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -175,11 +244,11 @@ def lock() -> Generator[None]:
 def _build(tool: Tool) -> Path:
     """Build a tool as a dependency of a module of our own: ``go install`` refuses modules that replace others."""
     go = _go()
-    target = _home() / "bin" / tool.file_name
+    target = home() / "bin" / tool.file_name
     target.parent.mkdir(exist_ok=True)
     started = time.monotonic()
     _say(f"building {tool.file_name} from its Go module (minutes, where Go's cache is empty)")
-    with tempfile.TemporaryDirectory(dir=_home(), prefix="build-") as folder:
+    with tempfile.TemporaryDirectory(dir=home(), prefix="build-") as folder:
         replaces = "".join(f"replace {module} => {module} v{version}\n" for module, version in tool.replaces)
         go_mod = f"module testbed\n\ngo 1.26.0\n\nrequire {tool.module} v{tool.version}\n\n{replaces}"
         (Path(folder) / "go.mod").write_text(go_mod, encoding="utf-8")
@@ -197,7 +266,7 @@ def _go() -> str:
     Raises:
         ToolError: it cannot be installed.
     """
-    kept = _home() / "go" / "bin" / "go"
+    kept = home() / "go" / "bin" / "go"
     for go in filter(None, (shutil.which("go"), str(kept))):
         if _go_version(go) >= OLDEST_GO:
             return go

@@ -72,7 +72,7 @@ def test_no_image_is_left_at_latest() -> None:
 
 
 def test_it_waits_for_its_own_redis_and_opensearch() -> None:
-    assert set(on_trial().needs("onyx")) == {"foundation", "onyx-redis", "onyx-opensearch"}
+    assert set(on_trial().needs("onyx")) == {"foundation", "onyx-pre", "onyx-redis", "onyx-opensearch"}
 
 
 def test_sign_in_and_mail_are_wired_only_where_the_tenant_has_them() -> None:

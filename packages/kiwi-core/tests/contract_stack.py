@@ -211,7 +211,7 @@ class App(Altered):
         )
 
 
-IMAGES: Final = ("app", "web", "worker", "db", "tools", "cache", "sidecar")
+IMAGES: Final = ("app", "web", "worker", "db", "tools", "cache", "sidecar", "kiwiHooks")
 
 
 def chart_pin(name: str) -> ChartPin:
@@ -219,7 +219,7 @@ def chart_pin(name: str) -> ChartPin:
 
 
 def image_pin(name: str) -> ImagePin:
-    return ImagePin(registry="docker.io", repository=f"acme/{name}", tag=f"v1.2.0@{DIGEST}")
+    return ImagePin(registry="docker.io", repository=f"acme/{name.lower()}", tag=f"v1.2.0@{DIGEST}")
 
 
 def pin_texts(chart: str = "1.0.0", image: str = "v1.2.0", *, note: str = "") -> Mapping[str, str]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
-from kiwi_core import Credential, External, Gateway, Lane, Pin, Text, Value
+from kiwi_core import Credential, External, Gateway, Lane, Pin, SharedOffer, Text, Value
 from kiwi_core.testing import CLUSTER, ComponentKit, Trial, trial
 from kiwi_gateways import CertManager, IngressNginx, LiteLlm, Model, SearXng
 
@@ -125,7 +125,8 @@ def test_every_image_is_a_pin(release: str) -> None:
 
 
 def test_what_is_offered_is_what_customers_are_on_trial_with() -> None:
-    offers = {offer.kind: offer for gateway in GATEWAYS for offer in gateway.declare().offers}
+    declared = (offer for gateway in GATEWAYS for offer in gateway.declare().offers)
+    offers = {offer.kind: offer for offer in declared if isinstance(offer, SharedOffer)}
     assert offers.keys() == {offer.kind for offer in CLUSTER.offers}
     for known in CLUSTER.offers:
         here, there = offers[known.kind].endpoint(), known.endpoint()
@@ -159,11 +160,12 @@ def test_the_password_of_the_database_is_one_that_an_address_can_hold() -> None:
     assert isinstance(password, Credential)
     assert password.encoding == ("sha1sum",)
     assert at(trial(LITELLM).values("litellm"), "db.secret.name") == "litellm-db"
-    assert at(trial(LITELLM).values("litellm-db"), "existingSecret") == "litellm-db"
+    assert at(trial(LITELLM).values("litellm-db"), "existingSecret") == "litellm-db-admin"
 
 
 def test_litellm_waits_for_its_database() -> None:
-    assert set(trial(LITELLM).needs("litellm")) == {"foundation-llm-gateway", "litellm-db"}
+    assert set(trial(LITELLM).needs("litellm")) == {"foundation-llm-gateway", "litellm-db", "litellm-pre"}
+    assert set(trial(LITELLM).needs("litellm-pre")) == {"foundation-llm-gateway", "litellm-db"}
 
 
 def test_what_litellm_bundles_is_off() -> None:

@@ -19,6 +19,7 @@ from kiwi_core import (
     text,
 )
 
+from kiwi_component_onyx._hooks import hooks
 from kiwi_component_onyx._network import workloads
 from kiwi_component_onyx._opensearch import OpenSearchOffer
 from kiwi_component_onyx._uses import CACHE, DB, FILES, INDEX, INGRESS, LLM, MAIL, SEARCH, SIGN_IN
@@ -28,7 +29,11 @@ __all__ = ["Onyx"]
 
 # Created by this revision of Onyx; what seeds a model provider writes to it (onyx backend/alembic/versions).
 LLM_MODEL_FLOW = AlembicSchema(
-    image="onyxBackend", minimum="f220515df7b4", because="the seed of the model provider (table llm_model_flow)"
+    image="onyxBackend",
+    on=DB,
+    minimum="f220515df7b4",
+    because="the seed of the model provider (table llm_model_flow)",
+    versions="/app/alembic/versions",
 )
 
 
@@ -117,6 +122,7 @@ class Onyx(Component):
         host = f"{self.host}.{bound.home.domain}"
         return Wiring(
             secrets=tuple(secrets.values()),
+            pre=hooks(bound, host=host),
             schema=(LLM_MODEL_FLOW,),
             network=workloads(bound, fetches_from=self.fetches_from),
             hosts=(host,) if bound.get(INGRESS) else (),

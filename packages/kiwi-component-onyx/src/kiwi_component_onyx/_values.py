@@ -13,7 +13,7 @@ from kiwi_core import Bound, Image, Rotation, Secret, Value, checksum
 from kiwi_component_onyx._ingress import ingresses
 from kiwi_component_onyx._uses import CACHE, DB, FILES, INDEX, INGRESS, MAIL, SIGN_IN
 
-__all__ = ["onyx_secrets", "onyx_values", "opensearch_values", "redis_values"]
+__all__ = ["READER", "onyx_secrets", "onyx_values", "opensearch_values", "redis_values"]
 
 # Deployments whose pod template takes podAnnotations. The inference model server ignores them: it takes a label.
 ANNOTATED: Final = (
@@ -29,6 +29,8 @@ INDEXING: Final = (
     "celery_worker_user_file_processing",
 )
 CHECKSUM: Final = "checksum/secrets"
+READER: Final = "onyx_readonly"
+"""The role that may only read: what people ask the database by way of a model."""
 
 
 def onyx_secrets(bound: Bound) -> Mapping[str, Secret]:
@@ -36,10 +38,10 @@ def onyx_secrets(bound: Bound) -> Mapping[str, Secret]:
     db, files, cache, index = bound[DB], bound[FILES], bound[CACHE], bound[INDEX]
     secrets = {
         "postgresql": Secret("onyx-postgresql", {"username": db.user, "password": db.password}),
-        # Migration 495cb26ce93e makes this role, with a password that everybody knows unless it is told another.
+        # Migration 495cb26ce93e would make this role, with a password that everybody knows unless it is told another.
         "dbreadonly": Secret(
             "onyx-dbreadonly",
-            {"db_readonly_user": "onyx_readonly", "db_readonly_password": bound.credential("postgres/readonly")},
+            {"db_readonly_user": READER, "db_readonly_password": bound.credential("postgres/readonly")},
         ),
         "objectstorage": Secret(
             "onyx-objectstorage",

@@ -24,6 +24,9 @@ LOST: Final[Mapping[str, tuple[str, ...]]] = {
 SERVERS: Final = frozenset({"cassandra", "mariadb", "minio", "postgresql"})
 """Where upstream keeps the accounts of its servers: ``secrets.<server>``."""
 
+ADMINISTRATOR: Final = "secrets.keycloak.adminPassword"
+"""Keycloak's own takes it at its first start, too."""
+
 REASON: Final = "upstream's values template hands it to the chart, which takes no Secret of ours there"
 
 
@@ -40,7 +43,7 @@ def credential(path: str) -> Credential:
     """
     item = facts().secrets[path]
     # Servers that read the password at their first start, and keep it with their data.
-    is_first = path.split(".")[1] in SERVERS
+    is_first = path.split(".")[1] in SERVERS or path == ADMINISTRATOR
     return Credential(
         item.scope,
         item.purpose,

@@ -28,16 +28,17 @@ from kiwi_component_opendesk._facts import facts
 __all__ = ["offers", "secrets"]
 
 KEY: Final = "password"
+IDP: Final = "opendesk-keycloak-bootstrap"
 LENT: Final = {
     "postgresql": "secrets.postgresql.postgresUser",
     "mariadb": "secrets.mariadb.rootPassword",
     "minio": "secrets.minio.rootPassword",
     "postfix": "secrets.postfix.opendeskSystemPassword",
+    IDP: "secrets.keycloak.adminPassword",
 }
 """The releases whose accounts are lent, with the path of the password."""
 
 DIRECTORY: Final = "ums"
-IDP: Final = "opendesk-keycloak-bootstrap"
 
 
 def secrets(name: str, there: Container[str], reader: Credential) -> tuple[Secret, ...]:
@@ -86,7 +87,14 @@ def _all(name: str) -> Iterator[Offer]:
         bind_dn=f"uid=ldapsearch_{READER},cn=users,{base}",
         password=lent(DIRECTORY),
     )
-    yield OidcOffer(release=IDP, issuer=f"https://{known.hosts['keycloak']}.{{domain}}/realms/{known.realm}")
+    # The administrator of Nubus' Keycloak (values-nubus.yaml.gotmpl), which the bootstrap signs in with, too.
+    yield OidcOffer(
+        release=IDP,
+        issuer=f"https://{known.hosts['keycloak']}.{{domain}}/realms/{known.realm}",
+        admin_url="http://ums-keycloak:8080",
+        admin_user="kcadmin",
+        admin=lent(IDP),
+    )
     # The account that openDesk's own apps send with (values-postfix.yaml.gotmpl, staticAuthDB).
     yield SmtpOffer(
         release="postfix",

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kiwi_core._derive.password import derive_password as derive_password
+    from kiwi_core._hooks.keycloak import OidcClient as OidcClient
+    from kiwi_core._hooks.keycloak_parts import OidcMapper as OidcMapper
+    from kiwi_core._hooks.postgres import PostgresDatabase as PostgresDatabase
+    from kiwi_core._hooks.postgres import PostgresRole as PostgresRole
+    from kiwi_core._hooks.postgres_parts import PostgresGrant as PostgresGrant
+    from kiwi_core._hooks.restart import Restart as Restart
+    from kiwi_core._hooks.s3 import S3Bucket as S3Bucket
+    from kiwi_core._hooks.seed import Seed as Seed
+    from kiwi_core._hooks.seed_rows import Ref as Ref
+    from kiwi_core._hooks.seed_rows import Rows as Rows
     from kiwi_core._model.bound import Bound as Bound
     from kiwi_core._model.cluster import ApiServer as ApiServer
     from kiwi_core._model.cluster import Cluster as Cluster
@@ -68,6 +78,8 @@ if TYPE_CHECKING:
     from kiwi_core._model.network import Workload as Workload
     from kiwi_core._model.schema import AlembicSchema as AlembicSchema
     from kiwi_core._model.schema import Schema as Schema
+    from kiwi_core._model.schema import SemanticSchema as SemanticSchema
+    from kiwi_core._model.schema import TableSchema as TableSchema
     from kiwi_core._model.secrets import PlainValue as PlainValue
     from kiwi_core._model.secrets import Secret as Secret
     from kiwi_core._model.secrets import SecretKey as SecretKey
@@ -96,6 +108,14 @@ _HOMES: Final = {
     name: module if "." in module else f"_model.{module}"
     for module, names in {
         "_derive.password": "derive_password",
+        "_hooks.postgres": "PostgresDatabase PostgresRole",
+        "_hooks.postgres_parts": "PostgresGrant",
+        "_hooks.s3": "S3Bucket",
+        "_hooks.keycloak": "OidcClient",
+        "_hooks.keycloak_parts": "OidcMapper",
+        "_hooks.seed": "Seed",
+        "_hooks.seed_rows": "Ref Rows",
+        "_hooks.restart": "Restart",
         "bound": "Bound",
         "cluster": "ApiServer Cluster Customer Dns",
         "component": "Component Declaration Gateway Release Wiring",
@@ -109,7 +129,7 @@ _HOMES: Final = {
         "late": "Credential External Image Late Pin Rotation Text Value text url",
         "ldap": "Ldap LdapBinding LdapOffer",
         "network": "Caller Egress Workload",
-        "schema": "AlembicSchema Schema",
+        "schema": "AlembicSchema Schema SemanticSchema TableSchema",
         "secrets": "PlainValue Secret SecretKey checksum",
         "service": "Asked Endpoint Home Offer Use",
         "services": "Bucket BucketBinding BucketOffer Oidc OidcBinding OidcOffer Redis RedisBinding RedisOffer ServerOffer "
@@ -165,25 +185,36 @@ __all__ = [
     "Offer",
     "Oidc",
     "OidcBinding",
+    "OidcClient",
+    "OidcMapper",
     "OidcOffer",
     "Orphan",
     "Pin",
     "PlainValue",
     "Postgres",
     "PostgresBinding",
+    "PostgresDatabase",
+    "PostgresGrant",
     "PostgresOffer",
+    "PostgresRole",
     "Redis",
     "RedisBinding",
     "RedisOffer",
+    "Ref",
     "Release",
+    "Restart",
     "Right",
     "Rotation",
+    "Rows",
+    "S3Bucket",
     "Schema",
     "SearchBinding",
     "SearchGateway",
     "SearchOffer",
     "Secret",
     "SecretKey",
+    "Seed",
+    "SemanticSchema",
     "ServerOffer",
     "Session",
     "SharedOffer",
@@ -192,6 +223,7 @@ __all__ = [
     "SmtpOffer",
     "Stage",
     "Step",
+    "TableSchema",
     "Tenant",
     "Text",
     "Tier",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kiwi_core._contract.results import Rule
     from kiwi_core._emit.tree import Emitter
     from kiwi_core._model.component import Component
+    from kiwi_core._model.desired import Desired
     from kiwi_core._model.service import Offer
 
 
@@ -38,6 +39,22 @@ def kiwistack_services() -> Sequence[type[Offer]]:
         services.RedisOffer,
         gateways.SearchOffer,
         services.SmtpOffer,
+    ]
+
+
+@hookimpl
+def kiwistack_hooks() -> Sequence[type[Desired]]:
+    """Ship the core's kinds of hooks."""
+    from kiwi_core._hooks import keycloak_state, postgres_database, postgres_role, restart, s3_state, schema_check, seed
+
+    return [
+        keycloak_state.OidcClientState,
+        postgres_database.DatabaseState,
+        postgres_role.RoleState,
+        restart.RestartState,
+        s3_state.BucketState,
+        schema_check.SchemaState,
+        seed.SeedState,
     ]
 
 

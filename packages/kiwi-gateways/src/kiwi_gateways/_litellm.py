@@ -17,9 +17,14 @@ from kiwi_core import (
     External,
     Gateway,
     LlmOffer,
+    Postgres,
+    PostgresDatabase,
+    PostgresOffer,
+    PostgresRole,
     Release,
     Rotation,
     Secret,
+    SecretKey,
     Stage,
     Value,
     Wiring,
@@ -34,7 +39,8 @@ __all__ = ["LiteLlm", "Model"]
 
 # The pods of the migrations carry the same labels; the chart has none that tells the two apart.
 PODS: Final = {"app.kubernetes.io/name": "litellm", "app.kubernetes.io/instance": "litellm"}
-DATABASE: Final = "litellm"
+DB: Final = Postgres("litellm")
+ADMINISTRATOR: Final = "postgres"
 
 
 @attrs.frozen(kw_only=True)
@@ -100,17 +106,27 @@ class LiteLlm(Gateway):
             releases=(
                 Release(name="litellm-db", chart="litellm-db", stage=Stage.SERVICES, wait=True),
                 # Longer than the migrations may take: their Job is a hook of the release.
-                Release(name="litellm", chart="litellm-helm", needs=("litellm-db",), wait=True, timeout=900),
+                Release(name="litellm", chart="litellm-helm", uses=(DB,), wait=True, timeout=900),
             ),
-            offers=(LlmOffer(namespace=self.namespace, release="litellm", service="litellm", pods=PODS),),
+            offers=(
+                PostgresOffer(
+                    name="litellm",
+                    release="litellm-db",
+                    host="litellm-db",
+                    admin_user=ADMINISTRATOR,
+                    admin=SecretKey("litellm-db-admin", "password"),
+                    pods={"app.kubernetes.io/instance": "litellm-db"},
+                ),
+                LlmOffer(namespace=self.namespace, release="litellm", service="litellm", pods=PODS),
+            ),
         )
 
     def wire(self, bound: Bound) -> Wiring:
         """Wire both charts to Secrets that are derived here."""
+        db = bound[DB]
+        admin = Secret("litellm-db-admin", {"password": bound.credential("postgres/admin", rotation=Rotation.INIT)})
         # The chart puts the password into an address as it is: it has to be one of letters and digits.
-        database = Secret(
-            "litellm-db", {"username": DATABASE, "password": bound.credential("postgres", rotation=Rotation.INIT)}
-        )
+        database = Secret("litellm-db", {"username": db.user, "password": db.password})
         # LiteLLM refuses one that does not begin so.
         master = Secret("litellm-master-key", {"masterkey": text("sk-{key}", key=bound.credential("master-key"))})
         # Encrypts what models are given at the API; what it has encrypted is lost with it.
@@ -118,15 +134,16 @@ class LiteLlm(Gateway):
         salt = Secret("litellm-salt-key", {"LITELLM_SALT_KEY": salt_key})
         keys = self._model_keys()
         return Wiring(
-            secrets=(database, master, salt, *keys),
+            secrets=(admin, database, master, salt, *keys),
+            pre=(PostgresRole(on=DB), PostgresDatabase(on=DB)),
             network=self._network(),
             overlay={
                 "litellm-db": {
                     "image": image(bound, "litellmPostgres"),
-                    "existingSecret": database.name,
-                    "podAnnotations": {CHECKSUM: checksum(database)},
-                    "user": DATABASE,
-                    "database": DATABASE,
+                    "existingSecret": admin.name,
+                    "podAnnotations": {CHECKSUM: checksum(admin)},
+                    "user": ADMINISTRATOR,
+                    "database": ADMINISTRATOR,
                     "size": self.database_size,
                 },
                 "litellm": {
@@ -150,8 +167,8 @@ class LiteLlm(Gateway):
                     "db": {
                         "useExisting": True,
                         "deployStandalone": False,
-                        "endpoint": "litellm-db",
-                        "database": DATABASE,
+                        "endpoint": db.host,
+                        "database": db.database,
                         "secret": {"name": database.name, "usernameKey": "username", "passwordKey": "password"},
                     },
                     "redis": {"enabled": False},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import attrs
+
 from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding, Bindings, Declared, bind, declare, name_of
 from kiwi_core._compose.edges import Placed, edges_between, namespaces_of, needs_of, place
 from kiwi_core._compose.order import order
 from kiwi_core._compose.phase import Phase
-from kiwi_core._compose.phases import phases_of
+from kiwi_core._compose.phases import phases_of, schema_checks
 from kiwi_core._compose.platform import HOOKS_CHART, foundation_layer, hooks_layer
 from kiwi_core._compose.policies import policies
 from kiwi_core._compose.policy import Policy
@@ -23,6 +25,7 @@ from kiwi_core._model.cluster import Cluster, Target
 from kiwi_core._model.component import Gateway, Release, Wiring
 from kiwi_core._model.lane import Lane
 from kiwi_core._model.late import Pin, late_leaves
+from kiwi_core._model.pins import Pins
 from kiwi_core._model.secrets import Secret
 from kiwi_core._model.service import UseKey
 from kiwi_core._model.tenant import Tenant
@@ -51,17 +54,17 @@ def compose(inputs: Inputs) -> Stack:
             component=item.component,
             home=target.home(item.component),
             declaration=item.declaration,
-            wiring=resolver.wiring(_wire(item, bindings[item.name], inputs)),
+            wiring=resolver.wiring(_checked(_wire(item, bindings[item.name], inputs), item, inputs)),
             package=inputs.packages[item.component.kind],
         )
         for item in declared
     }
     _check_wirings(parts.values())
     placed = place(parts, bindings, target)
-    edges = edges_between(parts, bindings, target, inputs.cluster.apis)
     stages = {item.release.name: item.release.stage for item in placed}
+    edges = edges_between(parts, bindings, stages, target, inputs.cluster.apis)
     sequence = order(stages, edges, rank=lambda name: (stages[name].number, name))
-    phases = _phases(parts, bindings, resolver)
+    phases = _phases(parts, bindings, resolver, inputs.pins.pins)
     network = policies(parts, bindings, phases, namespaces_of(parts, target), inputs.cluster)
     layers = _layers(parts, phases, placed, network, inputs, resolver)
     _check_generations(layers, target)
@@ -106,7 +109,13 @@ def _wire(item: Declared, bound: Mapping[UseKey, Binding | None], inputs: Inputs
     return ask(name_of(item.component, inputs.packages), "wire()", lambda: item.component.wire(read), Wiring)
 
 
-def _phases(parts: Mapping[str, Part], bindings: Bindings, resolver: Resolver) -> Mapping[str, Phase]:
+def _checked(wiring: Wiring, item: Declared, inputs: Inputs) -> Wiring:
+    """Put the checks of the schema contracts before the component's own hooks."""
+    checks = schema_checks(wiring.schema, inputs.packages[item.component.kind], inputs.pins.pins)
+    return attrs.evolve(wiring, pre=(*checks, *wiring.pre))
+
+
+def _phases(parts: Mapping[str, Part], bindings: Bindings, resolver: Resolver, pins: Pins) -> Mapping[str, Phase]:
     """Return the phases that have hooks, by the release that runs them."""
     found: dict[str, Phase] = {}
     problems: list[Problem] = []
@@ -116,7 +125,7 @@ def _phases(parts: Mapping[str, Part], bindings: Bindings, resolver: Resolver) -
     for part in parts.values():
         here = secrets[part.home.namespace]
         try:
-            for phase in phases_of(part, bindings[part.name], here, resolver):
+            for phase in phases_of(part, bindings[part.name], here, resolver, pins):
                 found[phase.release] = phase
                 if phase.secret and phase.secret.name in here:
                     message = f"component {part.name!r} declares Secret {phase.secret.name!r}, which its hooks have"

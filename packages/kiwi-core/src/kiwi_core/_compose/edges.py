@@ -137,13 +137,18 @@ def _providers(hooks: Sequence[Hook], bound: Mapping[UseKey, Binding | None]) ->
 
 
 def edges_between(
-    parts: Mapping[str, Part], bindings: Bindings, target: Target, apis: Collection[str]
+    parts: Mapping[str, Part],
+    bindings: Bindings,
+    stages: Mapping[str, Stage],
+    target: Target,
+    apis: Collection[str],
 ) -> tuple[Edge, ...]:
     """Return what must be ready before what.
 
     Args:
         parts: the components.
         bindings: what they are bound to.
+        stages: the stages of all releases.
         target: whose they are.
         apis: API groups that the cluster has beside Kubernetes' own.
 
@@ -174,7 +179,7 @@ def edges_between(
     needs = needs_of(edges)
     for part in parts.values():
         base = foundation(target, part.home.namespace).name
-        edges += _hook_edges(part, bindings[part.name], needs, base)
+        edges += _hook_edges(part, bindings[part.name], needs, stages, base)
     return tuple(edges)
 
 
@@ -195,12 +200,16 @@ def _own_edges(part: Part, bound: Mapping[UseKey, Binding | None]) -> Iterator[E
 
 
 def _hook_edges(
-    part: Part, bound: Mapping[UseKey, Binding | None], needs: Mapping[str, Sequence[str]], base: str
+    part: Part,
+    bound: Mapping[UseKey, Binding | None],
+    needs: Mapping[str, Sequence[str]],
+    stages: Mapping[str, Stage],
+    base: str,
 ) -> Iterator[Edge]:
     """Yield the edges of a component's hooks.
 
     A pre hook may act on a service that the component itself runs, or that needs one of the component's releases: it
-    goes before the others alone.
+    goes before the others alone. A release of an earlier stage uses none of what a hook acts on, and does not wait.
     """
     for phase, hooks in _phases(part):
         hooked = f"{part.name}-{phase}"
@@ -211,7 +220,7 @@ def _hook_edges(
         for release in part.declaration.releases:
             if phase == "post":
                 yield Edge(release.name, hooked, f"it is a post hook of {part.name}")
-            elif release.name not in first:
+            elif release.name not in first and release.stage.number >= stages[hooked].number:
                 yield Edge(hooked, release.name, f"it is a pre hook of {part.name}")
 
 

@@ -8,6 +8,7 @@ import attrs
 
 from kiwi_core._model.desired import Right
 from kiwi_core._model.hooks import Job
+from kiwi_core._model.schema import Schema
 from kiwi_core._model.secrets import Secret
 from kiwi_core._model.task import Tasks
 
@@ -25,6 +26,7 @@ class Phase:
         secret: what stands in no other Secret and the runtime reads; None when that is nothing.
         mounted: the Secrets that the runtime reads, by name, with the keys.
         definitions: these Secrets, as far as they are declared in the namespace.
+        copies: the contracts whose images' revision files the job reads, with the folder where it finds them.
         rights: what the runtime needs at the Kubernetes API.
     """
 
@@ -34,4 +36,5 @@ class Phase:
     secret: Secret | None
     mounted: Mapping[str, tuple[str, ...]]
     definitions: tuple[Secret, ...]
+    copies: tuple[tuple[Schema, str], ...]
     rights: tuple[Right, ...]

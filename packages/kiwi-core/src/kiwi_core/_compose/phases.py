@@ -12,16 +12,19 @@ from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding
 from kiwi_core._compose.phase import Phase
 from kiwi_core._compose.resolve import Resolver
-from kiwi_core._compose.stack import Part
+from kiwi_core._compose.stack import Package, Part
+from kiwi_core._hooks.schema_check import SchemaCheck
 from kiwi_core._model.desired import Desired, Mounted
 from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.late import Credential, External, Late, Quoted, Rotation, Text, parts_of
+from kiwi_core._model.pins import Pins
+from kiwi_core._model.schema import Schema
 from kiwi_core._model.secrets import Secret, SecretKey, checksum
 from kiwi_core._model.service import Home, Offer, Use, UseKey
 from kiwi_core._model.task import Task, Tasks
 from kiwi_core.errors import ComposeError, Problem, did_you_mean
 
-__all__ = ["phases_of"]
+__all__ = ["phases_of", "schema_checks"]
 
 B = TypeVar("B")
 O = TypeVar("O", bound=Offer)  # noqa: E741 -- an offer
@@ -33,7 +36,11 @@ _NO_KEY: Final = re.compile(r"[^-._a-zA-Z0-9]+")
 
 
 def phases_of(
-    part: Part, bound: Mapping[UseKey, Binding | None], secrets: Mapping[str, Secret], resolver: Resolver
+    part: Part,
+    bound: Mapping[UseKey, Binding | None],
+    secrets: Mapping[str, Secret],
+    resolver: Resolver,
+    pins: Pins,
 ) -> Iterator[Phase]:
     """Yield the phases of a component that have hooks.
 
@@ -42,6 +49,7 @@ def phases_of(
         bound: its bindings.
         secrets: the Secrets of its namespace, by name.
         resolver: fills in what is known of credentials.
+        pins: the lane's pins.
 
     Raises:
         PluginError: a hook's own code fails.
@@ -49,7 +57,8 @@ def phases_of(
     """
     for phase, hooks in (("pre", part.wiring.pre), ("post", part.wiring.post)):
         if hooks:
-            lender = Lender(part=part, bound=bound, secrets=secrets, resolver=resolver, name=f"{part.name}-{phase}")
+            name = f"{part.name}-{phase}"
+            lender = Lender(part=part, bound=bound, secrets=secrets, resolver=resolver, pins=pins, name=name)
             yield _phase(part, phase, hooks, lender)
 
 
@@ -68,6 +77,7 @@ def _phase(part: Part, phase: str, hooks: Sequence[Hook], lender: Lender) -> Pha
         secret=secret,
         mounted=mounted,
         definitions=tuple(known[name] for name in mounted if name in known),
+        copies=tuple((hook.schema, hook.folder) for hook in hooks if isinstance(hook, SchemaCheck) and hook.folder),
         rights=tuple(dict.fromkeys(right for task in tasks for right in task.desired.rights())),
     )
 
@@ -78,6 +88,30 @@ def _task(part: Part, hook: Hook, lender: Lender) -> Task | None:
         return None
     desired = ask(who, f"desired() of hook {hook.name!r}", lambda: hook.desired(lender), Desired)
     return Task(hook=hook.name, timeout=hook.timeout, desired=attrs.evolve(desired, owner=lender.owner))
+
+
+def schema_checks(schemas: Sequence[Schema], package: Package, pins: Pins) -> Iterator[SchemaCheck]:
+    """Yield the hook that checks each schema contract before anything else of its component runs.
+
+    Args:
+        schemas: the contracts.
+        package: the component's, which has the captured histories.
+        pins: the lane's pins.
+    """
+    for number, schema in enumerate(schemas):
+        pin = pins.images.get(schema.image)
+        if pin is None:
+            continue  # rule g tells it
+        captured = package.schemas.get(pin.repository)
+        captured = captured if captured and captured.tool == schema.tool else None
+        yield SchemaCheck(
+            name=f"schema-{schema.image.lower()}{f'-{number + 1}' if number else ''}",
+            on=(schema.on,) if schema.on else (),
+            schema=schema,
+            image=pin.name,
+            tag=pin.tag,
+            captured=captured,
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +128,7 @@ class Lender:
     bound: Mapping[UseKey, Binding | None]
     secrets: Mapping[str, Secret]
     resolver: Resolver
+    pins: Pins
     name: str
     put: dict[str, Secretive] = attrs.field(factory=dict[str, Secretive], init=False)
     read: dict[SecretKey, None] = attrs.field(factory=dict[SecretKey, None], init=False)
@@ -135,6 +170,12 @@ class Lender:
             return Mounted(value, self._previous(known))
         resolved = cast("Secretive", self.resolver.value(value))
         return Mounted(self._put(resolved), self._previous(resolved))
+
+    def versions_with(self, schema: Schema) -> tuple[str, ...]:
+        """Return the revisions that have the minimum of a contract."""
+        pin = self.pins.images.get(schema.image)
+        captured = self.part.package.schemas.get(pin.repository) if pin else None
+        return (schema.version, *(captured.after(schema.version) if captured else ()))
 
     def mark(self, *secrets: Secret) -> str:
         """Return the mark of Secrets."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
+
+import attrs
 
 from kiwi_core._compose.phase import Phase
 from kiwi_core._compose.policy import HOOKS_LABEL, Policy
 from kiwi_core._compose.resolve import Resolver
 from kiwi_core._compose.values import Layer
+from kiwi_core._hooks.schema_check import SchemaState
 from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
 from kiwi_core._model.hooks import Job
 from kiwi_core._model.lane import Stage
 from kiwi_core._model.late import Credential, External, Late, Pin, Quoted, Text, Value
+from kiwi_core._model.schema import AlembicSchema, Schema
 from kiwi_core._model.secrets import Secret, SecretKey, checksum
+from kiwi_core._model.task import Task
 from kiwi_core._model.tenant import Tenant
 
 __all__ = ["HOOKS_CHART", "RUNTIME", "UNCHANGED", "foundation", "foundation_layer", "hooks_layer", "job_name"]
@@ -27,8 +32,21 @@ HOOKS_CHART: Final = "kiwi-hooks"
 RUNTIME: Final = "kiwiHooks"
 """The image pin of the hooks' runtime."""
 
+TAG_HERE: Final = "\uf8ff"
+"""Stands for a tag until the tasks are cut there: a character of private use, which no image and no schema has."""
+
 UNCHANGED: Final = '{"changed":[]}'
 """What an author's own container leaves in its termination message when there is nothing to do."""
+
+COPY: Final[Mapping[str, Sequence[str]]] = {
+    "sh": ("sh", "-c", 'mkdir -p "$1" && cp "$0"/*.py "$1"'),
+    "python": (
+        "python",
+        "-c",
+        "import shutil, sys; shutil.copytree(*sys.argv[1:], ignore=shutil.ignore_patterns('__pycache__'))",
+    ),
+}
+"""What copies revision files out of an image, by what the image has; the two folders follow."""
 
 ORIGIN: Final = "the platform"
 
@@ -69,14 +87,13 @@ def job_name(phase: Phase, job: Job) -> str:
 
 
 def _runtime(phase: Phase) -> Mapping[str, Value]:
-    from kiwi_core._spec.convert import Converter  # only what has hooks needs it
-
     return {
         "image": Pin(RUNTIME, "reference"),
         "timeout": sum(task.timeout for task in phase.tasks.tasks),
-        "tasks": json.dumps(Converter().unstructure(phase.tasks), ensure_ascii=False, sort_keys=True),
+        "tasks": _document(phase),
         "secrets": {name: list(keys) for name, keys in phase.mounted.items()},
         "checksum": checksum(*phase.definitions),
+        "schemas": [_copy(schema, folder) for schema, folder in phase.copies],
         "rights": [
             {
                 "apiGroups": [right.group],
@@ -86,6 +103,38 @@ def _runtime(phase: Phase) -> Mapping[str, Value]:
             }
             for right in phase.rights
         ],
+    }
+
+
+def _document(phase: Phase) -> Value:
+    """Return the tasks as JSON, in which the tags of images are pins: their place is ``images.yaml``."""
+    from kiwi_core._spec.convert import Converter  # only what has hooks needs it
+
+    tags: list[str] = []
+
+    def marked(task: Task) -> Task:
+        if not isinstance(task.desired, SchemaState):
+            return task
+        tags.append(task.desired.schema.image)
+        return attrs.evolve(task, desired=attrs.evolve(task.desired, tag=TAG_HERE))
+
+    tasks = attrs.evolve(phase.tasks, tasks=tuple(map(marked, phase.tasks.tasks)))
+    first, *rest = json.dumps(Converter().unstructure(tasks), ensure_ascii=False).split(TAG_HERE)
+    return (
+        Text((first, *(part for name, after in zip(tags, rest, strict=True) for part in (Pin(name, "tag"), after))))
+        if rest
+        else first
+    )
+
+
+def _copy(schema: Schema, folder: str) -> Mapping[str, Value]:
+    """Return the container that copies an image's revision files, in that very image."""
+    assert isinstance(schema, AlembicSchema)  # no other kind has files
+    words = COPY[schema.reader]
+    return {
+        "name": f"schema-{schema.image.lower()}",
+        "image": Pin(schema.image, "reference"),
+        "command": [*words, schema.versions, folder],
     }
 
 

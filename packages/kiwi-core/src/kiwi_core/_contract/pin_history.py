@@ -18,7 +18,7 @@ from kiwi_core._spec.document import Document
 from kiwi_core._spec.yamlfile import parse_yaml
 from kiwi_core.errors import InputError
 
-__all__ = ["check_history"]
+__all__ = ["check_history", "entry_of", "is_said", "read_pins"]
 
 LETTER = "c"
 SUBJECT: Final = "history of the pins"
@@ -50,8 +50,8 @@ def _commit(commit: Commit, pins: Mapping[str, Mapping[str, set[str]]]) -> Itera
     if not pins or not commit.before.keys() & commit.after.keys() >= {*FILES}:
         return  # the commit that made the files, or took them away
     try:
-        before = {name: _parsed(commit.before[name], name) for name in FILES}
-        after = {name: _parsed(commit.after[name], name) for name in FILES}
+        before = {name: read_pins(commit.before[name], name) for name in FILES}
+        after = {name: read_pins(commit.after[name], name) for name in FILES}
     except InputError:
         subject = f"commit {commit.revision[:12]}"
         yield unproven(LETTER, subject, "a pin file could not be read there: nobody can say what moved")
@@ -62,12 +62,16 @@ def _commit(commit: Commit, pins: Mapping[str, Mapping[str, set[str]]]) -> Itera
 
 
 @functools.lru_cache(maxsize=64)
-def _parsed(text: str, name: str) -> Document:
-    """Read a pin file: what one commit left is what the next one found, and all tenants of a template have it."""
+def read_pins(text: str, name: str) -> Document:
+    """Read a pin file: what one commit left is what the next one found, and all tenants of a template have it.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     return parse_yaml(text.encode(), file=name)
 
 
-def _entry(document: Document, what: str, name: str) -> Mapping[str, str | None]:
+def entry_of(document: Document, what: str, name: str) -> Mapping[str, str | None]:
     """Return what an entry pins, its digest apart; empty when it is not there."""
     data = document.data
     entries = data.get(what) if isinstance(data, Mapping) else None
@@ -83,7 +87,7 @@ def _moved(before: Document, after: Document, what: str, names: set[str]) -> set
     """Return the pins that changed; one that is new or gone is no bump, nor is a digest for what stood there."""
     moved: set[str] = set()
     for name in names:
-        old, new = _entry(before, what, name), _entry(after, what, name)
+        old, new = entry_of(before, what, name), entry_of(after, what, name)
         if old and new and not (old["digest"] and new["digest"]):
             old, new = {**old, "digest": None}, {**new, "digest": None}
         if old and new and old != new:
@@ -95,7 +99,7 @@ def _apart(
     component: str, commit: Commit, after: Mapping[str, Document], moved: Mapping[str, set[str]]
 ) -> Iterator[Result]:
     for what, other in (FILES, FILES[::-1]):
-        if moved[other] or all(_says_so(commit.after[what], after[what], what, name) for name in moved[what]):
+        if moved[other] or all(is_said(ALONE, commit.after[what], after[what], what, name) for name in moved[what]):
             continue
         names = ", ".join(sorted(moved[what]))
         yield finding(
@@ -106,8 +110,8 @@ def _apart(
         )
 
 
-def _says_so(text: str, document: Document, what: str, name: str) -> bool:
-    """Say whether an entry has the comment, above its key or within it."""
+def is_said(comment: re.Pattern[str], text: str, document: Document, what: str, name: str) -> bool:
+    """Say whether an entry of a pin file has a comment, above its key or within it."""
     first = document.line((what, name))
     if first is None:
         return False
@@ -119,4 +123,4 @@ def _says_so(text: str, document: Document, what: str, name: str) -> bool:
     end = first
     while end < len(lines) and (not lines[end].strip() or len(lines[end]) - len(lines[end].lstrip()) > indent):
         end += 1
-    return any(ALONE.search(line) for line in lines[start:end])
+    return any(comment.search(line) for line in lines[start:end])

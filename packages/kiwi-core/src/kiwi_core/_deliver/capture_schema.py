@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import attrs
-
+from kiwi_core._model.alembic_files import Revision, is_revision_file, parse_revision, revisions_of
 from kiwi_core._model.capture import SchemaCapture
+from kiwi_core._model.revisions import circle_of, closure, heads_of, in_order
+from kiwi_core._model.versions import natural
 from kiwi_core.errors import ExternalError, InputError, Problem, Where, raise_all
 
 __all__ = ["capture_schema"]
 
 # Seconds: reading a history of years takes one.
 PATIENCE: Final = 300
-DIGITS: Final = re.compile(r"(\d+)")
-
-
-@attrs.frozen
-class _Revision:
-    """What one revision file says of itself."""
-
-    name: str
-    parents: tuple[str, ...]
 
 
 def capture_schema(
@@ -58,7 +48,7 @@ def capture_schema(
         raise InputError(f"{tags!r} is no regular expression: {error}") from error
     listed = _git(git_dir, "for-each-ref", "--format=%(refname:strip=2)", "refs/tags").decode().split()
     # Newest first: the newest word on a revision counts.
-    names = [branch, *sorted(filter(wanted.fullmatch, listed), key=_natural, reverse=True)]
+    names = [branch, *sorted(filter(wanted.fullmatch, listed), key=natural, reverse=True)]
     if len(names) == 1:
         hint = "the repository has no tags" if not listed else f"there are {len(listed)}, such as {listed[-1]!r}"
         raise InputError(Problem(f"no tag matches {tags!r}", Where(str(git_dir)), hint))
@@ -71,15 +61,17 @@ def capture_schema(
     parents: dict[str, tuple[str, ...]] = {}
     for history in histories.values():
         parents = {**history, **parents}
-    revisions = _in_order(parents)
-    raise_all(InputError, (Problem(text, Where(f"{git_dir}: {folder}")) for _, text in _circle(parents, revisions)))
-    whole = {name: _closure(_heads(history), revisions) for name, history in histories.items() if name != branch}
+    if circle := circle_of(parents):
+        text = f"revisions go round in a circle: {' -> '.join(circle)}"
+        raise InputError(Problem(text, Where(f"{git_dir}: {folder}")))
+    revisions = in_order(parents)
+    whole = {name: closure(heads_of(history), revisions) for name, history in histories.items() if name != branch}
     return SchemaCapture(
         image=image,
         source=source,
         revisions=revisions,
         tags={
-            name: _heads(histories[name]) for name in sorted(whole, key=_natural) if whole[name] == {*histories[name]}
+            name: heads_of(histories[name]) for name in sorted(whole, key=natural) if whole[name] == {*histories[name]}
         },
     )
 
@@ -89,130 +81,20 @@ def _histories(
 ) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Return revisions with their parents, by tag; the same file is parsed once."""
     blobs = list(dict.fromkeys(blob for tree in trees.values() for blob in tree.values()))
-    problems: list[Problem] = []
-    parsed: dict[str, _Revision | str] = {
-        blob: "it is not in this clone" if found is None else _parse(found[1])
+    parsed: dict[str, Revision | str] = {
+        blob: "it is not in this clone" if found is None else parse_revision(found[1])
         for blob, found in zip(blobs, _objects(git_dir, blobs, "blob"), strict=True)
     }
-    histories: dict[str, dict[str, tuple[str, ...]]] = {}
-    said: set[tuple[str, str]] = set()
+    histories: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    problems: dict[tuple[str, str], Problem] = {}
     for tag, tree in trees.items():
-        files: dict[str, str] = {}
-        history = histories.setdefault(tag, {})
-        for file, blob in tree.items():
-            revision = parsed[blob]
-            where = Where(f"{tag}:{folder}/{file}")
-            if isinstance(revision, str):
-                # The same file in a hundred tags is one problem.
-                if (file, revision) not in said:
-                    said.add((file, revision))
-                    problems.append(Problem(revision, where))
-            elif revision.name in history:
-                problems.append(Problem(f"revision {revision.name!r} is that of {files[revision.name]} as well", where))
-            else:
-                files[revision.name] = file
-                history[revision.name] = revision.parents
-        problems += (
-            Problem(f"parent {parent!r} is in no file", Where(f"{tag}:{folder}/{files[name]}"))
-            for name, parents in history.items()
-            for parent in parents
-            if parent not in history and len(history) == len(tree)
-        )
-        if not problems:
-            circle = _circle(history, _in_order(history))
-            problems += (Problem(text, Where(f"{tag}:{folder}/{files[name]}")) for name, text in circle)
-    raise_all(InputError, problems)
+        place = f"{tag}:{folder}"
+        histories[tag], wrong = revisions_of({file: parsed[blob] for file, blob in tree.items()}, place)
+        for problem in wrong:
+            # The same file in a hundred tags is one problem.
+            problems.setdefault((str(problem.where).removeprefix(place), problem.message), problem)
+    raise_all(InputError, problems.values())
     return histories
-
-
-def _parse(content: bytes) -> _Revision | str:
-    """Read a revision file, or say what is wrong with it."""
-    try:
-        with warnings.catch_warnings():
-            # Old escapes in somebody else's strings.
-            warnings.simplefilter("ignore")
-            statements = ast.parse(content).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return f"this is not Python: {error}"
-    found: dict[str, ast.expr] = {}
-    for statement in statements:
-        match statement:
-            case ast.Assign(targets=targets, value=value):
-                found.update({target.id: value for target in targets if isinstance(target, ast.Name)})
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                found[name] = value
-            case _:
-                pass
-    match found.get("revision"):
-        case ast.Constant(value=str(name)):
-            pass
-        case _:
-            return "'revision' is not assigned a literal text"
-    match found.get("down_revision"):
-        case ast.Constant(value=None):
-            return _Revision(name, ())
-        case ast.Constant(value=str(parent)):
-            return _Revision(name, (parent,))
-        case ast.Tuple(elts=items) | ast.List(elts=items):
-            parents = tuple(
-                item.value for item in items if isinstance(item, ast.Constant) and isinstance(item.value, str)
-            )
-            if len(parents) == len(items):
-                return _Revision(name, parents)
-        case _:
-            pass
-    return "'down_revision' is not assigned None, a literal text or a literal tuple of them"
-
-
-def _in_order(parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Return revisions with every parent before its children, otherwise by name; those in a circle are left out."""
-    children: dict[str, list[str]] = {}
-    missing = {name: len(set(above)) for name, above in parents.items()}
-    for name in sorted(parents, reverse=True):
-        for parent in set(parents[name]):
-            children.setdefault(parent, []).append(name)
-    ready = sorted((name for name, count in missing.items() if not count), reverse=True)
-    ordered: dict[str, tuple[str, ...]] = {}
-    while ready:
-        name = ready.pop()
-        ordered[name] = parents[name]
-        for child in children.get(name, ()):
-            missing[child] -= 1
-            if not missing[child]:
-                ready.append(child)
-    return ordered
-
-
-def _circle(parents: Mapping[str, tuple[str, ...]], ordered: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Yield a revision that is among its own ancestors, and how; nothing when there is none."""
-    steps: list[str] = []
-    name = min(parents.keys() - ordered.keys(), default=None)
-    while name is not None and name not in steps:
-        steps.append(name)
-        name = min(set(parents[name]) - ordered.keys())
-    if name is not None:
-        yield name, f"revisions go round in a circle: {' -> '.join((*steps[steps.index(name) :], name))}"
-
-
-def _heads(history: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(sorted(history.keys() - {parent for parents in history.values() for parent in parents}))
-
-
-def _closure(heads: Iterable[str], revisions: Mapping[str, tuple[str, ...]]) -> set[str]:
-    """Return the heads and all that they build on."""
-    found: set[str] = set()
-    left = [*heads]
-    while left:
-        name = left.pop()
-        if name not in found:
-            found.add(name)
-            left += revisions[name]
-    return found
-
-
-def _natural(tag: str) -> tuple[tuple[bool, int, str], ...]:
-    """Sort numbers in a tag as numbers: v1.10.0 comes after v1.9.0."""
-    return tuple((part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in DIGITS.split(tag))
 
 
 def _trees(git_dir: Path, names: Sequence[str], folder: str) -> dict[str, dict[str, str]]:
@@ -230,7 +112,7 @@ def _entries(name: str, tree: bytes) -> Iterator[tuple[str, str]]:
         mode, _, raw = tree[at:end].partition(b" ")
         file = raw.decode(errors="replace")
         at = end + 1 + size
-        if mode.startswith(b"100") and file.endswith(".py") and not file.startswith("__"):
+        if mode.startswith(b"100") and is_revision_file(file):
             yield file, tree[end + 1 : at].hex()
 
 

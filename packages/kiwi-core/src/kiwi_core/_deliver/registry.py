@@ -14,8 +14,9 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import attrs
 
+from kiwi_core._deliver.oci_manifest import Manifest, platform_of, read_manifest
 from kiwi_core._deliver.registry_login import DOCKER, introduce
-from kiwi_core._deliver.web import Answer, Client, mapping, refused, unreadable
+from kiwi_core._deliver.web import Answer, Client, Take, mapping, refused, unreadable
 from kiwi_core._model.pins import DIGEST
 from kiwi_core.errors import ExternalError, PinError, Problem
 
@@ -28,34 +29,11 @@ MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
-HELM: Final = "application/vnd.cncf.helm.config.v1+json"
 LIMIT: Final = 4 << 20
 """How many bytes a manifest may have: registries need take no more."""
 LONG_LIMIT: Final = 64 << 20
 PAGES: Final = 100
 LINK: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
-
-Json = Mapping[str, object]
-
-
-@attrs.frozen(kw_only=True)
-class Manifest:
-    """A manifest: of one image, of an index of images, or of a chart.
-
-    Attributes:
-        digest: the hash of its bytes.
-        parts: the manifests that an index lists, by digest: ``os/architecture``, or empty where it does not say.
-        config: type and digest of the configuration; empty for an index.
-    """
-
-    digest: str
-    parts: Mapping[str, str]
-    config: tuple[str, str] | None
-
-    @property
-    def is_chart(self) -> bool:
-        """Whether it is a Helm chart."""
-        return self.config is not None and self.config[0] == HELM
 
 
 @attrs.frozen(kw_only=True)
@@ -81,19 +59,28 @@ class Registries:
         answer = self._ask(registry, repository, f"manifests/{reference}", LIMIT, ", ".join(MANIFESTS))
         if answer.status == HTTPStatus.NOT_FOUND:
             raise PinError(Problem(f"{_asked(answer)}:{reference} does not exist"))
-        digest = _verified(answer, answer.headers.get("docker-content-digest"))
-        data = mapping(answer)
-        listed, config = data.get("manifests"), data.get("config")
-        # One that is both is read as either, by whom it suits (CVE-2021-41190).
-        if isinstance(listed, list) and config is None:
-            parts = [cast("Json", part) for part in cast("list[object]", listed) if isinstance(part, dict)]
-            by_digest = {str(part.get("digest")): _platform(part.get("platform")) for part in parts}
-            return Manifest(digest=digest, parts=by_digest, config=None)
-        if isinstance(config, dict) and listed is None:
-            kind, hashed = (cast("Json", config).get(key) for key in ("mediaType", "digest"))
-            if isinstance(kind, str) and isinstance(hashed, str) and DIGEST.fullmatch(hashed):
-                return Manifest(digest=digest, parts={}, config=(kind, hashed))
-        raise unreadable(answer, "a manifest")
+        announced = reference if DIGEST.fullmatch(reference) else answer.headers.get("docker-content-digest")
+        found = read_manifest(mapping(answer), _verified(answer, announced))
+        if found is None:
+            raise unreadable(answer, "a manifest")
+        return found
+
+    def blob(self, registry: str, repository: str, digest: str, *, size: int, take: Take) -> None:
+        """Ask for a layer or a configuration; what comes is not compared with the digest here.
+
+        Args:
+            registry: whose it is.
+            repository: where it is there.
+            digest: its digest.
+            size: how many bytes it may have.
+            take: is given what comes, and again from the start where it broke off.
+
+        Raises:
+            ExternalError: it is not there, or does not come whole.
+        """
+        answer = self._ask(registry, repository, f"blobs/{digest}", size, take=take)
+        if answer.status != HTTPStatus.OK:
+            raise refused(answer)
 
     def platforms(self, registry: str, repository: str, manifest: Manifest) -> Sequence[str]:
         """Return the platforms (``os/architecture``) that an image is there for.
@@ -105,7 +92,7 @@ class Registries:
             return sorted({part for part in manifest.parts.values() if part not in {"", "unknown/unknown"}})
         answer = self._ask(registry, repository, f"blobs/{manifest.config[1]}", LIMIT)
         _verified(answer, manifest.config[1])
-        platform = _platform(mapping(answer))
+        platform = platform_of(mapping(answer))
         return [platform] if platform else []
 
     def tags(self, registry: str, repository: str) -> Sequence[str]:
@@ -151,7 +138,9 @@ class Registries:
             raise PinError(Problem(f"{location} has no chart {chart!r}"))
         return versions
 
-    def _ask(self, registry: str, repository: str, what: str, limit: int, accept: str = "*/*") -> Answer:
+    def _ask(
+        self, registry: str, repository: str, what: str, limit: int, accept: str = "*/*", take: Take | None = None
+    ) -> Answer:
         """Ask a registry or its mirror, and say who asks where it wants to know."""
         mirror = self.mirrors.get(registry)
         if registry in DOCKER and "/" not in repository:
@@ -166,10 +155,10 @@ class Registries:
         headers = {"Accept": accept}
         if token := self._tokens.get((host, repository)):
             headers["Authorization"] = token
-        answer = self.client.get(url, limit=limit, headers=headers)
+        answer = self.client.get(url, limit=limit, headers=headers, take=take)
         if answer.status == HTTPStatus.UNAUTHORIZED and (token := introduce(self.client, answer, host, repository)):
             self._tokens[host, repository] = token
-            answer = self.client.get(url, limit=limit, headers={**headers, "Authorization": token})
+            answer = self.client.get(url, limit=limit, headers={**headers, "Authorization": token}, take=take)
         if answer.status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
             return answer
         is_closed = answer.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -199,10 +188,3 @@ def _verified(answer: Answer, digest: str | None) -> str:
             )
         )
     return found
-
-
-def _platform(data: object) -> str:
-    if not isinstance(data, dict):
-        return ""
-    system, architecture = (cast("Json", data).get(key) for key in ("os", "architecture"))
-    return f"{system}/{architecture}" if isinstance(system, str) and isinstance(architecture, str) else ""

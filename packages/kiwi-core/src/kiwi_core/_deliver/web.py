@@ -9,22 +9,27 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Final, Protocol, cast
+from typing import Final, Protocol, TypeAlias, cast
 from urllib.parse import urljoin, urlsplit
 
 import attrs
 
 from kiwi_core.errors import ExternalError, Problem
 
-__all__ = ["Answer", "Client", "mapping", "refused", "unreadable"]
+__all__ = ["Answer", "Client", "Take", "mapping", "refused", "unreadable"]
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 WORTH_A_RETRY: Final = frozenset({429, 500, 502, 503, 504})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS: Final = 5
 LONGEST_PAUSE: Final = 10.0
+SLOWEST: Final = 64 << 10
+"""How many bytes of a long answer have to come in a second."""
+
+Take: TypeAlias = Callable[[Iterator[bytes]], None]
+"""Takes a long body, piece by piece. Where an answer breaks off, it is called again with the next one's."""
 
 
 class Response(Protocol):
@@ -73,13 +78,17 @@ class Client:
         """Return how a host is asked: ``https``, or ``http`` where that is allowed."""
         return "http" if host in self.insecure or urlsplit(f"//{host}").hostname in LOOPBACK else "https"
 
-    def get(self, url: str, *, limit: int, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(
+        self, url: str, *, limit: int, headers: Mapping[str, str] | None = None, take: Take | None = None
+    ) -> Answer:
         """Ask for a URL, with what a retry and a redirect take.
 
         Args:
             url: ``https``, or ``http`` where that is allowed.
             limit: how many bytes an answer may have.
             headers: what is sent along; ``Authorization`` goes to no other host.
+            take: is given the body of a good answer, which is too long to be held and may take longer than
+                ``timeout``; the answer that is returned then has none.
 
         Returns:
             The answer, of whatever status; one that is worth a retry had its retries.
@@ -94,7 +103,7 @@ class Client:
             raise ExternalError(self._given_up[host])
         for attempt in range(1, self.attempts + 1):
             try:
-                answer = self._follow(url, limit, dict(headers or {}))
+                answer = self._follow(url, limit, dict(headers or {}), take)
             except (OSError, http.client.HTTPException) as error:
                 if attempt == self.attempts:
                     problem = self._unanswered(url, error)
@@ -114,11 +123,11 @@ class Client:
             pause *= 2
         raise AssertionError("a client asks at least once")
 
-    def _follow(self, url: str, limit: int, headers: dict[str, str]) -> Answer:
+    def _follow(self, url: str, limit: int, headers: dict[str, str], take: Take | None) -> Answer:
         """Ask, and ask where the server redirects to."""
-        end = time.monotonic() + self.timeout
+        end = time.monotonic() + self.timeout + (limit / SLOWEST if take else 0)
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self._ask(url, limit, headers, end)
+            answer = self._ask(url, limit, headers, end, take)
             if answer.status not in REDIRECTS or "location" not in answer.headers:
                 return answer
             target = urljoin(url, answer.headers["location"])
@@ -131,7 +140,7 @@ class Client:
             url = target
         raise ExternalError(Problem(f"{_shown(url)} redirects more than {MOST_REDIRECTS} times"))
 
-    def _ask(self, url: str, limit: int, headers: Mapping[str, str], end: float) -> Answer:
+    def _ask(self, url: str, limit: int, headers: Mapping[str, str], end: float, take: Take | None) -> Answer:
         host = urlsplit(url).netloc
         if urlsplit(url).scheme != "https" and self.scheme(host) != "http":
             hint = f"use https, or allow it: --insecure {host}"
@@ -139,12 +148,15 @@ class Client:
         request = urllib.request.Request(  # noqa: S310 -- the scheme was looked at
             url, headers={"User-Agent": "kiwistack", **headers}
         )
-        with _opener(host).open(request, timeout=max(end - time.monotonic(), 0.001)) as response:
-            body = _body(response, limit, end, host)
+        patience = min(max(end - time.monotonic(), 0.001), self.timeout)
+        with _opener(host).open(request, timeout=patience) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
-            length = names.get("content-length", "")
-            if length.isdecimal() and int(length) != len(body):
-                raise http.client.IncompleteRead(body, int(length) - len(body))
+            pieces = _pieces(response, names.get("content-length", ""), limit, end, host)
+            body = b""
+            if take is not None and response.status == HTTPStatus.OK:
+                take(pieces)
+            else:
+                body = b"".join(pieces)
             return Answer(url=url, status=response.status, headers=names, body=body)
 
     def _unanswered(self, url: str, error: Exception) -> Problem:
@@ -213,16 +225,18 @@ def _opener(host: str) -> urllib.request.OpenerDirector:
     return opener
 
 
-def _body(response: Response, limit: int, end: float, host: str) -> bytes:
-    """Read a body: the timeout of a socket alone would wait for ever on one that drips."""
-    body = bytearray()
-    while chunk := response.read1(1 << 16):
-        body += chunk
-        if len(body) > limit:
+def _pieces(response: Response, length: str, limit: int, end: float, host: str) -> Iterator[bytes]:
+    """Yield a body: the timeout of a socket alone would wait for ever on one that drips."""
+    size = 0
+    while piece := response.read1(1 << 16):
+        size += len(piece)
+        if size > limit:
             raise ExternalError(Problem(f"{host} answers with more than {limit} bytes"))
         if time.monotonic() > end:
             raise TimeoutError
-    return bytes(body)
+        yield piece
+    if length.isdecimal() and int(length) != size:
+        raise http.client.IncompleteRead(b"", int(length) - size)
 
 
 def _shown(url: str) -> str:

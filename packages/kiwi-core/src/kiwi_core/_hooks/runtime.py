@@ -12,6 +12,7 @@ import attrs
 
 from kiwi_core._hooks.converge import converge, outstanding
 from kiwi_core._model.desired import Address, Desired, Session
+from kiwi_core._model.schema import SCHEMAS, Schema
 from kiwi_core._model.secrets import SecretKey
 from kiwi_core._model.task import SECRETS_FOLDER, Task, Tasks
 from kiwi_core._spec.convert import Converter
@@ -33,6 +34,7 @@ class Report:
         changed: the steps that were applied, or that a plan has; none when it was converged.
         seconds: how long it took.
         problems: why it failed; none when it did not.
+        waits_for: why it cannot be planned until the hooks before it have run.
     """
 
     hook: str
@@ -40,6 +42,7 @@ class Report:
     changed: tuple[str, ...] = ()
     seconds: float = 0.0
     problems: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
 
 
 def read_tasks(content: bytes, find: Callable[[str], type], *, file: str) -> Tasks:
@@ -57,7 +60,7 @@ def read_tasks(content: bytes, find: Callable[[str], type], *, file: str) -> Tas
         data = json.loads(content)
     except ValueError as error:
         raise InputError(f"{file}: this is no JSON: {error}") from None
-    return Converter({Desired: find}).structure(data, Tasks, file=file, error=InputError)
+    return Converter({Desired: find, Schema: SCHEMAS.__getitem__}).structure(data, Tasks, file=file, error=InputError)
 
 
 def read_mounted(key: SecretKey, folder: Path = Path(SECRETS_FOLDER)) -> str:
@@ -97,8 +100,16 @@ def run_tasks(
 def plan_tasks(
     tasks: Sequence[Task], read: Callable[[SecretKey], str], *, connect_to: Mapping[Address, Address] | None = None
 ) -> Iterator[Report]:
-    """Look at servers and change nothing; yield for each task what is left to do."""
-    return _each(tasks, lambda task, session: outstanding(task.desired, session), read, connect_to)
+    """Look at servers and change nothing; yield for each task what is left to do.
+
+    A task may rest on what one before it would do, and cannot be planned until then: its problem is told as such.
+    """
+    has_more = False
+    for report in _each(
+        tasks, lambda task, session: outstanding(task.desired, session), read, connect_to, goes_on=True
+    ):
+        has_more = has_more or bool(report.changed)
+        yield attrs.evolve(report, problems=(), waits_for=report.problems) if has_more else report
 
 
 def _each(
@@ -106,6 +117,8 @@ def _each(
     do: Callable[[Task, Session], tuple[str, ...]],
     read: Callable[[SecretKey], str],
     connect_to: Mapping[Address, Address] | None,
+    *,
+    goes_on: bool = False,
 ) -> Iterator[Report]:
     with Session(read, connect_to=connect_to) as session:
         for task in tasks:
@@ -126,7 +139,7 @@ def _each(
                 seconds=round(time.monotonic() - started, 3),
                 problems=problems,
             )
-            if problems:
+            if problems and not goes_on:
                 return
 
 

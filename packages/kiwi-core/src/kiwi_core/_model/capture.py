@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import attrs
+
+from kiwi_core._model.schema import ORDERED
+from kiwi_core._model.versions import Key
 
 __all__ = [
     "ANY",
@@ -219,13 +222,14 @@ class SchemaCapture:
     """The history of a database schema, and where in it each image stands.
 
     Attributes:
-        tool: the migration tool, ``alembic``.
+        tool: how its versions are told apart: the ``tool`` of a kind of schema contract.
         image: the repository of the image that carries the migrations, e.g. ``onyxdotapp/onyx-backend``.
         source: where the history was taken from.
         revisions: each revision with its parents, parents first. Upstream's newest word counts: it may go beyond the
-            newest tag.
-        tags: each image tag with the heads of the history that it carries, by version. A tag whose history upstream
-            later rewrote, so that these revisions cannot tell it, is left out.
+            newest tag. Empty where versions are numbers: those need no list.
+        tags: each image tag with the heads of the history that it carries, or with its version where versions are
+            numbers; by tag. A tag whose history upstream later rewrote, so that these revisions cannot tell it, is
+            left out. An image that was captured without a tag stands here by its digest.
         digests: image digests (``sha256:…``) with the tag that they stood for.
     """
 
@@ -240,19 +244,64 @@ class SchemaCapture:
         """Say whether the history that an image tag carries was captured."""
         return tag in self.tags
 
-    def has(self, tag: str, revision: str) -> bool | None:
-        """Say whether the image of a tag carries a revision; None when the tag was not captured."""
+    def tag_of(self, tag: str, digest: str | None = None) -> str | None:
+        """Return the captured tag that an image stands for: by its digest, else by its tag; None when there is none.
+
+        A tag that was captured by digest stands for no other digest.
+        """
+        by_digest = self.digests.get(digest or "")
+        is_another = digest is not None and tag in self.digests.values()
+        return by_digest or (tag if self.known(tag) and not is_another else None)
+
+    def knows(self, version: str) -> bool:
+        """Say whether a version is one that the capture can place."""
+        return self._rank(version) is not None if self.tool in ORDERED else version in self.revisions
+
+    def has(self, tag: str, version: str) -> bool | None:
+        """Say whether the image of a tag carries a revision or a version; None when the tag was not captured."""
         if not self.known(tag):
             return None
-        return not self._from(revision).isdisjoint(self.tags[tag])
+        return self._carriers(version)(tag)
 
-    def first_tag_with(self, revision: str) -> str | None:
-        """Return the lowest stable tag (``v1.2.3``) that carries a revision; None when none does."""
-        later = self._from(revision)
-        stable = sorted(
+    def tags_with(self, *versions: str) -> tuple[str, ...]:
+        """Return the tags that carry all of some revisions: the stable ones (``v1.2.3``), else all; oldest first."""
+        carriers = [self._carriers(version) for version in versions]
+        found = dict.fromkeys(tag for tag in self.tags if all(carries(tag) for carries in carriers))
+        return tuple(tag for tag in self.stable if tag in found) or tuple(found)
+
+    def first_tag_with(self, version: str) -> str | None:
+        """Return the lowest stable tag (``v1.2.3``) that carries a revision or a version; None when none does."""
+        carries = self._carriers(version)
+        return next((tag for tag in self.stable if carries(tag)), None)
+
+    @functools.cached_property
+    def stable(self) -> tuple[str, ...]:
+        """The stable tags (``v1.2.3``), oldest first."""
+        found = [
             (tuple(map(int, match.groups())), tag) for tag in self.tags if (match := STABLE.fullmatch(tag)) is not None
-        )
-        return next((tag for _, tag in stable if not later.isdisjoint(self.tags[tag])), None)
+        ]
+        return tuple(tag for _, tag in sorted(found))
+
+    def after(self, revision: str) -> tuple[str, ...]:
+        """Return the captured revisions that rest on one, parents first; none where versions are numbers."""
+        later = self._from(revision)
+        return tuple(name for name in self.revisions if name in later and name != revision)
+
+    def _carriers(self, version: str) -> Callable[[str], bool]:
+        """Return what says of a captured tag whether its image carries a revision or a version."""
+        if self.tool not in ORDERED:
+            later = self._from(version)
+            return lambda tag: not later.isdisjoint(self.tags[tag])
+        rank = self._rank(version)
+
+        def reaches(tag: str) -> bool:
+            found = [self._rank(text) for text in self.tags[tag]]
+            return rank is not None and any(own is not None and own >= rank for own in found)
+
+        return reaches
+
+    def _rank(self, version: str) -> Key | None:
+        return ORDERED[self.tool](version)
 
     def _from(self, revision: str) -> set[str]:
         """Return a revision and all that build on it; empty when it is not known."""

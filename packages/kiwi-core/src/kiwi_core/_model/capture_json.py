@@ -1,11 +1,13 @@
 """Captures as JSON: deterministic to write, quick and strict to read.
 
 Plain ``json`` and no converter: a check may read several captures at every start. What is wrong in a file is gathered
-and named with its path; nothing is coerced.
+and named with its path; nothing is coerced. A schema capture holds the hash of its own content, so that an edit by hand
+is seen; that keeps nobody out who means to forge one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeVar, cast
@@ -22,6 +24,8 @@ from kiwi_core._model.capture import (
     Subchart,
     Workload,
 )
+from kiwi_core._model.revisions import circle_of
+from kiwi_core._model.schema import ORDERED
 from kiwi_core.errors import InputError, Problem, Where, did_you_mean, raise_all
 
 __all__ = ["dump_chart", "dump_schema", "load_chart", "load_schema"]
@@ -30,6 +34,7 @@ __all__ = ["dump_chart", "dump_schema", "load_chart", "load_schema"]
 FORM: Final = "capture"
 CHART: Final = "chart/1"
 SCHEMA: Final = "schema/1"
+CHECKSUM: Final = "checksum"
 MISSING: Final = object()
 REFRESH: Final = "a capture is never edited: write it anew with 'kiwistack component capture'"
 
@@ -43,7 +48,8 @@ def dump_chart(capture: ChartCapture) -> bytes:
 
 def dump_schema(capture: SchemaCapture) -> bytes:
     """Return a schema capture as JSON, the same bytes for the same capture; the order of revisions and tags stays."""
-    return _dump({FORM: SCHEMA, **attrs.asdict(capture)}, sort=False)
+    data = {FORM: SCHEMA, **attrs.asdict(capture)}
+    return _dump({**data, CHECKSUM: _checksum(data)}, sort=False)
 
 
 def load_chart(data: bytes, *, file: str = "the chart capture") -> ChartCapture:
@@ -125,9 +131,13 @@ def load_schema(data: bytes, *, file: str = "the schema capture") -> SchemaCaptu
         file: what to call it in a message.
 
     Raises:
-        InputError: it is not what :func:`dump_schema` writes, or a parent or a head is none of its revisions.
+        InputError: it is not what :func:`dump_schema` writes, or was edited since, or a parent or a head is none of its
+            revisions.
     """
     record = _open(data, file, SCHEMA)
+    rest = {key: value for key, value in record.data.items() if key != CHECKSUM}
+    if record.text(CHECKSUM) != _checksum(rest) and CHECKSUM in record.data:
+        record.complain("the file was edited since it was written", CHECKSUM)
     revisions = record.map_of_texts("revisions")
     tags = record.map_of_texts("tags")
     capture = SchemaCapture(
@@ -138,18 +148,43 @@ def load_schema(data: bytes, *, file: str = "the schema capture") -> SchemaCaptu
         tags=tags,
         digests=record.map_of_text("digests"),
     )
+    _check_history(record, capture)
+    for digest, tag in capture.digests.items():
+        if tag not in tags:
+            record.complain(f"tag {tag!r} is none of the tags", "digests", digest)
+    record.close()
+    return capture
+
+
+def _check_history(record: _Record, capture: SchemaCapture) -> None:
+    """Complain of what cannot be: parents and heads that are nowhere, circles, versions that are no numbers."""
+    if capture.tool in ORDERED:
+        for tag, versions in capture.tags.items():
+            if len(versions) != 1 or not capture.knows(versions[0]):
+                record.complain(f"found {list(versions)}, expected one {capture.tool} version", "tags", tag)
+        return
     earlier: set[str] = set()
-    for revision, parents in revisions.items():
-        for parent in parents:
-            if parent not in earlier:
-                record.complain(f"parent {parent!r} does not stand before it", "revisions", revision)
+    late: list[tuple[str, str]] = []
+    for revision, parents in capture.revisions.items():
+        late += [(revision, parent) for parent in parents if parent not in earlier]
         earlier.add(revision)
-    for tag, heads in tags.items():
+    for revision, parent in late:
+        record.complain(f"parent {parent!r} does not stand before it", "revisions", revision)
+    if late and (circle := circle_of(capture.revisions)):
+        record.complain(f"revisions go round in a circle: {' -> '.join(circle)}", "revisions")
+    for tag, heads in capture.tags.items():
         for head in heads:
             if head not in earlier:
                 record.complain(f"head {head!r} is none of the revisions", "tags", tag)
-    record.close()
-    return capture
+
+
+def _checksum(data: Mapping[str, object]) -> str:
+    """Return the hash of a file's content, whatever its white space; of none that is nested beyond all reason."""
+    try:
+        compact = json.dumps(data, separators=(",", ":"))
+    except RecursionError:
+        return ""
+    return f"sha256:{hashlib.sha256(compact.encode()).hexdigest()}"
 
 
 def _dump(data: Mapping[str, object], *, sort: bool) -> bytes:

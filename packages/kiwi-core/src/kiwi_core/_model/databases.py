@@ -63,13 +63,18 @@ class Postgres(Use[PostgresBinding]):
 
 @attrs.frozen(kw_only=True)
 class PostgresOffer(DatabaseOffer):
-    """A PostgreSQL server of the tenant's namespace."""
+    """A PostgreSQL server of the tenant's namespace.
+
+    Attributes:
+        admin_database: the database that the administrator signs in to: one that is there always.
+    """
 
     kind: ClassVar[str] = "postgres"
     form: ClassVar[type[DatabaseBinding]] = PostgresBinding
 
     port: int = attrs.field(default=5432, validator=port)
     admin_user: str = "postgres"
+    admin_database: str = "postgres"
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,7 @@ from kiwi_core._model.desired import Desired, Mounted
 from kiwi_core._model.fields import many
 from kiwi_core._model.late import Credential, External, Image, Quoted, Text, Value
 from kiwi_core._model.names import dns_label
+from kiwi_core._model.schema import Schema
 from kiwi_core._model.secrets import Secret, SecretKey
 from kiwi_core._model.service import Home, Offer, Use
 
@@ -55,6 +56,10 @@ class Lent(Protocol):
 
     def secret(self, value: Credential | External | Quoted | Text | SecretKey) -> Mounted:
         """Have a secret mounted into the hook's job, and return where."""
+        ...
+
+    def versions_with(self, schema: Schema) -> tuple[str, ...]:
+        """Return all captured revisions that have the minimum of a contract: it, and those that rest on it."""
         ...
 
     def mark(self, *secrets: Secret) -> str:

@@ -14,7 +14,7 @@ import attrs
 from kiwi_core._model.late import Pin
 from kiwi_core.errors import Where
 
-__all__ = ["DIGEST", "HOST", "ChartPin", "ImagePin", "PinFiles", "Pins"]
+__all__ = ["DIGEST", "HOST", "REPOSITORY", "TAG", "ChartPin", "ImagePin", "PinFiles", "Pins"]
 
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 # The grammar of a tag and of a repository: distribution/reference.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
-from urllib.parse import urlsplit
+from typing import ClassVar, Literal
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -114,8 +114,13 @@ class BucketOffer(Offer):
 
     Attributes:
         endpoint_url: URL of the S3 API, such as ``http://minio:9000``.
+        region: the region that requests are signed for.
         admin_user, admin: the administrator's access key and the Secret's key that holds its secret key; lent to hook
             jobs only.
+        accounts: how access keys are made, for which S3 has no API. ``minio``: over MinIO's admin API, which openDesk
+            brings (v1.13, helmfile/apps/services-external). ``versitygw``: over that of the Versity S3 Gateway, on the
+            same port (its ``--admin-port`` not set) and with a store of accounts (``--iam-dir`` or another). ``none``:
+            not by a hook; what an access key may do is then set where it is made, as with AWS IAM.
     """
 
     kind: ClassVar[str] = "bucket"
@@ -124,6 +129,9 @@ class BucketOffer(Offer):
     region: str = "us-east-1"
     admin_user: str
     admin: SecretKey
+    accounts: Literal["minio", "versitygw", "none"] = attrs.field(
+        default="minio", validator=attrs.validators.in_(("minio", "versitygw", "none"))
+    )
     pods: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
     def endpoint(self) -> Endpoint:
@@ -170,6 +178,12 @@ class OidcOffer(Offer):
 
     Attributes:
         issuer: URL of the realm; ``{domain}`` in it is the tenant's domain.
+        admin_url: where a Keycloak answers inside the cluster, with the path that it stands under, such as
+            ``http://ums-keycloak:8080``; None where no administrator is lent, so that clients are made by hand.
+        admin_user, admin: the administrator's name, and the Secret's key that holds its password; lent to hook jobs only.
+        admin_realm: the realm that knows the administrator.
+        admin_ca: the Secret's key with the certificates, as PEM, of who vouches for ``admin_url``; None: those whom the
+            hook jobs' image trusts.
     """
 
     kind: ClassVar[str] = "oidc"
@@ -177,6 +191,26 @@ class OidcOffer(Offer):
     issuer: str
     pods: Mapping[str, str] = attrs.field(factory=dict[str, str])
     port: int = attrs.field(default=8080, validator=port)
+    admin_url: str | None = None
+    admin_user: str = "admin"
+    admin: SecretKey | None = None
+    admin_realm: str = attrs.field(default="master", validator=attrs.validators.min_len(1))
+    admin_ca: SecretKey | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Check that an administrator is lent whole or not at all.
+
+        Raises:
+            ValueError: only a part is.
+        """
+        if (self.admin_url is None) is not (self.admin is None):
+            raise ValueError("admin_url and admin go together: name both, or none where no administrator is lent")
+
+    @property
+    def realm(self) -> str:
+        """The realm's name, as the issuer of every realm of Keycloak ends with it; empty where this is none."""
+        _, mark, realm = self.issuer.rpartition("/realms/")
+        return unquote(realm.rstrip("/")) if mark else ""
 
     def endpoint(self) -> Endpoint:
         """Return its pods and port."""

@@ -1,14 +1,14 @@
-"""Which of two versions is newer, where tags say so at all."""
+"""Which of two versions is newer, where they say so at all."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
-__all__ = ["newer"]
+__all__ = ["Key", "natural", "newer", "semantic", "whole"]
 
 # An optional word before it ("v", "release-"), numbers, and what follows: a pre-release, a variant such as "-alpine".
 FORM: Final = re.compile(r"(?P<before>[A-Za-z]*[-_.]?)(?P<numbers>\d+(?:\.\d+)*)(?P<after>.*)", re.DOTALL)
@@ -18,7 +18,17 @@ PRE: Final = re.compile(
     re.IGNORECASE,
 )
 PIECE: Final = re.compile(r"\d+|[a-z]+")
-Key = tuple[tuple[int, int, str], ...]
+DIGITS: Final = re.compile(r"(\d+)")
+# The grammar of https://semver.org, version 2.0.0; a v before it is what tags have.
+SEMANTIC: Final = re.compile(
+    r"v?(?P<numbers>(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2})"
+    r"(?:-(?P<pre>(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?"
+    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?",
+    re.ASCII,
+)
+WHOLE: Final = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+Key: TypeAlias = tuple[tuple[int, int, str], ...]
+"""Sorts versions of one form."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +67,28 @@ def newer(version: str, known: Iterable[str], *, is_chart: bool = False) -> Sequ
         and (new.is_stable or not old.is_stable)
     }
     return sorted(found, key=lambda text: (found[text].order, text))
+
+
+def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
+    """Sort numbers in a text as numbers: v1.10.0 comes after v1.9.0."""
+    return tuple((part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in DIGITS.split(text))
+
+
+def semantic(text: str) -> Key | None:
+    """Return what sorts a semantic version as https://semver.org says, part 11; None for what is none."""
+    form = SEMANTIC.fullmatch(text)
+    if form is None:
+        return None
+    numbers = tuple((int(number), 0, "") for number in form["numbers"].split("."))
+    if form["pre"] is None:
+        return (*numbers, (1, 0, ""))
+    pieces = ((0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in form["pre"].split("."))
+    return (*numbers, (0, 0, ""), *pieces)
+
+
+def whole(text: str) -> Key | None:
+    """Return what sorts a whole number; None for what is none, or more than a database's own numbers are."""
+    return ((int(text), 0, ""),) if WHOLE.fullmatch(text) else None
 
 
 def _read(text: str, *, is_chart: bool) -> Version | None:

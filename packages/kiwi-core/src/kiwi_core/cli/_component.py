@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
-from kiwi_core.errors import KiwiError
+from kiwi_core.errors import InputError, KiwiError, Problem
 
 if TYPE_CHECKING:
+    from kiwi_core._model.capture import SchemaCapture
     from kiwi_core.plugins import Installed
 
 __all__ = ["capture_chart", "capture_schema", "list_all"]
@@ -91,14 +94,65 @@ def capture_chart(*, chart: Path, source: str, out: Path) -> int:
     return 0
 
 
-def capture_schema(*, repository: Path, folder: str, image: str, tags: str, source: str, out: Path) -> int:
-    """Write ``<out>/schemas/<last part of the image>.json``."""
-    from kiwi_core._deliver.capture_schema import capture_schema as capture
+def capture_schema(
+    *,
+    image: str,
+    repository: str | None,
+    git: Path | None,
+    folder: str | None,
+    tags: str,
+    tool: str,
+    version: str | None,
+    platform: str,
+    source: str | None,
+    out: Path,
+    mirrors: Sequence[str],
+    insecure: Sequence[str],
+    timeout: float,
+) -> int:
+    """Write ``<out>/schemas/<last part of the image>.json``, or add to what stands there."""
     from kiwi_core._deliver.disk import replace_files
-    from kiwi_core._model.capture_json import dump_schema
+    from kiwi_core._model.capture_json import dump_schema, load_schema
+    from kiwi_core._model.capture_merge import merge_schemas
 
-    captured = capture(repository, folder=folder, image=image, tags=tags, source=source)
-    target = out / "schemas" / f"{image.rpartition('/')[2]}.json"
+    if git is not None and tool != "alembic":
+        raise InputError(Problem(f"--git reads Alembic's revisions, and no {tool} versions"))
+    if git is not None:
+        captured = _from_git(git, repository or image, folder, tags, source)
+    else:
+        from kiwi_core._deliver.capture_image import capture_image_schema
+        from kiwi_core.cli._registries import registries
+
+        captured = capture_image_schema(
+            image,
+            folder=folder,
+            image=repository,
+            tool=tool,
+            version=version,
+            source=source,
+            registries=registries(mirrors, insecure, timeout),
+            platform=platform,
+            say=lambda text: print(f"{text} …", file=sys.stderr),
+        )
+        (tag, heads), *_ = captured.tags.items()
+        print(f"{tag} ends at {' and '.join(heads)} ({captured.source})")
+    target = out / "schemas" / f"{captured.image.rpartition('/')[2]}.json"
+    if target.is_file():
+        captured = merge_schemas(load_schema(target.read_bytes(), file=str(target)), captured, file=str(target))
     replace_files({target: dump_schema(captured)})
     print(f"{target}: {len(captured.revisions)} revisions at {len(captured.tags)} tags")
     return 0
+
+
+def _from_git(git: Path, image: str, folder: str | None, tags: str, source: str | None) -> SchemaCapture:
+    from kiwi_core._deliver.capture_schema import capture_schema as capture
+    from kiwi_core._deliver.oci_source import parse_reference
+
+    reference = parse_reference(image)
+    if reference.tag or reference.digest:
+        hint = "--tags chooses among the tags of the git repository"
+        raise InputError(Problem(f"with --git, {image} names a repository and no tag", None, hint))
+    missing = [option for option, said in (("--folder", folder), ("--source", source)) if not said]
+    if missing or folder is None or source is None:
+        raise InputError(Problem(f"with --git, these are needed, too: {', '.join(missing)}"))
+    return capture(git, folder=folder, image=reference.repository, tags=tags, source=source)

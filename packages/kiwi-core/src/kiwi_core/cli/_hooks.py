@@ -86,6 +86,8 @@ def _go(
             rows.append({"release": phase.release, **attrs.asdict(report)})
             if not as_json and not report.problems:
                 what = f"{to_do} {'; '.join(report.changed)}" if report.changed else done
+                if report.waits_for:
+                    what = f"waits for what is before it: {'; '.join(report.waits_for)}"
                 print(f"{phase.release:<24} {report.subject}: {what}  ({report.seconds:.2f} s)", flush=True)
         for own in phase.jobs:
             print(

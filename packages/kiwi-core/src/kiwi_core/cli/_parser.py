@@ -306,13 +306,25 @@ def _component(commands: Commands) -> None:
         captures, "chart", "capture a chart: values, open maps, conditions, images, ports", "_component:capture_chart"
     )
     chart.add_argument("chart", type=Path, metavar="CHART", help="an unpacked chart's folder, or a .tgz")
-    schema = _add(captures, "schema", "capture an Alembic history at every release tag", "_component:capture_schema")
-    schema.add_argument("repository", type=Path, metavar="GIT", help="a git repository")
-    schema.add_argument("--folder", required=True, help="the folder of the revisions in it")
-    schema.add_argument("--image", required=True, help="repository of the image that carries them, such as org/app")
+    schema = _add(captures, "schema", "capture the schema history that an image carries", "_component:capture_schema")
+    schema.add_argument("image", metavar="IMAGE", help="its reference, such as docker.io/org/app:v1, or oci:FOLDER:TAG")
+    schema.add_argument("--folder", help="the folder of Alembic's revisions in it (default: it is looked for)")
+    schema.add_argument("--image", dest="repository", metavar="REPOSITORY", help="under which it is pinned: org/app")
+    schema.add_argument("--platform", default="linux/amd64", help="which image of an index (default: %(default)s)")
     schema.add_argument(
-        "--tags", default=r"v?\d+\.\d+\.\d+", help="regular expression of the tags (default: %(default)s)"
+        "--tool", choices=("alembic", "table", "semantic"), default="alembic", help="how versions are told apart"
     )
+    schema.add_argument("--version", help="with --tool table or semantic: the schema version that the image brings")
+    schema.add_argument(
+        "--git", type=Path, metavar="GIT", help="read a git repository at every release tag; IMAGE has no tag then"
+    )
+    schema.add_argument(
+        "--tags",
+        default=r"v?\d+\.\d+\.\d+",
+        help="with --git: regular expression of the tags (default: %(default)s)",
+    )
+    _registries(schema)
     for parser in (chart, schema):
-        parser.add_argument("--source", required=True, help="where it was taken from, for the reader")
+        is_chart = parser is chart
+        parser.add_argument("--source", required=is_chart, help="where it was taken from, for the reader")
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the facts folder of the package")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from kiwi_core import _engine as engine
 from kiwi_core._model.lane import Lane
-from kiwi_core.errors import InputError, PinError, Problem
+from kiwi_core.cli._registries import pairs, registries
+from kiwi_core.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from kiwi_core._deliver.pin_lock import Kind, PinName
@@ -67,15 +68,15 @@ def bump(
     timeout: float,
 ) -> int:
     """Set pins in both files, in place and in one commit; both are written, or neither."""
-    chosen: dict[Kind, dict[str, str]] = {"charts": _pairs("--chart", charts), "images": _pairs("--image", images)}
+    chosen: dict[Kind, dict[str, str]] = {"charts": pairs("--chart", charts), "images": pairs("--image", images)}
     if not any(chosen.values()):
         raise InputError(Problem("no pin was named", hint="--image NAME=TAG@sha256:… or --chart NAME=VERSION"))
     from kiwi_core._spec.convert import Converter
     from kiwi_core._spec.repo import find_repo
 
     repo = find_repo(path, Converter())
-    registries = _registries(repo, mirrors, insecure, timeout) if check_registry else None
-    return _write("Bump", repo, _lane(lane), chosen, registries=registries, commit=not no_commit)
+    asked = registries(mirrors, insecure, timeout, repo.settings) if check_registry else None
+    return _write("Bump", repo, _lane(lane), chosen, asked=asked, commit=not no_commit)
 
 
 def lock(
@@ -101,7 +102,7 @@ def lock(
     if not wanted:
         used = [pin for pin in pin_uses(project.stack) if pin.is_oci and not pin.is_local]
         wanted = [(pin.kind, pin.name) for pin in used if everything or pin.digest is None]
-    found = find_digests(files, wanted, _registries(project.repo, mirrors, insecure, timeout), repin=repin)
+    found = find_digests(files, wanted, registries(mirrors, insecure, timeout, project.repo.settings), repin=repin)
     print(f"{len(wanted)} pins were asked for, {len(wanted) - len(found)} are as their registries have them")
     chosen: dict[Kind, dict[str, str]] = {"charts": {}, "images": {}}
     for (kind, name), digest in found.items():
@@ -121,7 +122,7 @@ def outdated(
 
     project = engine.load(path, _lane(lane))
     wanted: list[PinName] = [(pin.kind, pin.name) for pin in pin_uses(project.stack) if not pin.is_local]
-    rows = find_newer(project.stack.inputs.pins, wanted, _registries(project.repo, mirrors, insecure, timeout))
+    rows = find_newer(project.stack.inputs.pins, wanted, registries(mirrors, insecure, timeout, project.repo.settings))
     if as_json:
         report = [
             {
@@ -157,20 +158,6 @@ def _lane(name: str | None) -> Lane | None:
     return Lane(name) if name else None
 
 
-def _registries(repo: Repo, mirrors: Sequence[str], insecure: Sequence[str], timeout: float) -> Registries:
-    """Return how the registries are asked: as ``kiwi.toml`` says, and the command's own words before it."""
-    import attrs
-
-    from kiwi_core._deliver.registry import Registries
-    from kiwi_core._deliver.web import Client
-
-    try:
-        settings = attrs.evolve(repo.settings, mirrors={**repo.settings.mirrors, **_pairs("--mirror", mirrors)})
-    except ValueError as error:
-        raise InputError(Problem(str(error))) from error
-    return Registries(client=Client(insecure=frozenset(insecure), timeout=timeout), mirrors=settings.mirrors)
-
-
 def _write(
     verb: str,
     repo: Repo,
@@ -178,7 +165,7 @@ def _write(
     chosen: Mapping[Kind, Mapping[str, str]],
     *,
     commit: bool,
-    registries: Registries | None = None,
+    asked: Registries | None = None,
 ) -> int:
     """Edit the pin files, in one commit where git keeps them; what is wrong is found before anything is written."""
     from kiwi_core._deliver.disk import replace_files
@@ -191,11 +178,11 @@ def _write(
     files, lines = edit_pins(repo.template, lane, charts=chosen["charts"], images=chosen["images"])
     paths = [pin_file(repo.template, lane, name) for name in ("charts", "images")]
     reason = why_no_commit(paths) if files and commit else "--no-commit"
-    if registries is not None:
+    if asked is not None:
         from kiwi_core._deliver.pin_lock import find_digests
 
         edited = read_pins(repo.template, lane, Converter(), instead=files)
-        find_digests(edited, [(kind, name) for kind, names in chosen.items() for name in names], registries)
+        find_digests(edited, [(kind, name) for kind, names in chosen.items() for name in names], asked)
     moved = [line for line in lines if "→" in line]
     if not files:
         end = "nothing to change"
@@ -208,13 +195,3 @@ def _write(
         end = f"committed as {commit_pins(files, paths, title=title, lines=moved)}"
     print("\n".join((*lines, end)))
     return 0
-
-
-def _pairs(option: str, words: Sequence[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name or not value:
-            raise PinError(Problem(f"{option} {word!r} is no NAME=VALUE"))
-        pairs[name] = value
-    return pairs

@@ -1,12 +1,4 @@
-"""The conformance kit for authors of components.
-
-Put a component on trial among whatever serves it, and look at what comes out; or subclass :class:`ComponentKit` and
-get the tests that every component has to pass. The captures that a package ships are read with :func:`load_chart` and
-:func:`load_schema`::
-
-    class TestHello(ComponentKit):
-        component = Hello(greeting="Hi")
-"""
+"""The conformance kit for authors of components: trials, and the tests that every component has to pass."""
 
 from __future__ import annotations
 

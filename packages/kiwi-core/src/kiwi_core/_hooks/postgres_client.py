@@ -1,0 +1,439 @@
+"""PostgreSQL as hooks use it: sign in, one statement at a time, a lock of one's own, and its errors in our words.
+
+Imported only where hooks run: it needs psycopg. No password is ever sent in the clear: the client refuses to sign in
+where it would be, and roles get a SCRAM verifier that is computed here, so that no log of the server can hold one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Generator
+from typing import Any, Final, LiteralString, TypeVar
+
+import attrs
+
+from kiwi_core._hooks.postgres_parts import PostgresServer
+from kiwi_core._model.desired import Session
+from kiwi_core.errors import Conflict, ExternalError, Forbidden, HookError, Problem, Refused, Unreachable
+
+try:
+    import psycopg
+    from psycopg import pq, rows, sql
+    from psycopg.conninfo import make_conninfo
+except ImportError:
+    raise ExternalError(Problem("psycopg is not installed", hint="install kiwi-core[hooks]")) from None
+
+__all__ = ["Connection", "administrator", "leave", "takes_password", "why_not"]
+
+T = TypeVar("T")
+
+LONGEST_SIGN_IN: Final = 10.0
+LONGEST_STATEMENT: Final = 120.0
+"""Seconds; CREATE DATABASE copies a template, and may wait for the disk."""
+SETTINGS: Final = {
+    # Whoever owns a database may put functions into its schemas; the administrator must never call one by accident.
+    "search_path": "pg_catalog",
+    "statement_timeout": f"{LONGEST_STATEMENT:.0f}s",
+    "lock_timeout": "15s",
+    "client_min_messages": "warning",
+    # A run that was cut off from the network lets go of its locks.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+NEVER_IN_CLEAR: Final = "scram-sha-256,md5"
+FIRST_WITH_REQUIRE_AUTH: Final = 160000
+FIRST_WITH_OPTIONS: Final = 160000
+"""Memberships have options of their own: whether rights are inherited, and whether one may SET ROLE."""
+
+STATES: Final[dict[str, type[HookError]]] = {
+    "08": Unreachable,  # connection exceptions
+    "25006": Unreachable,  # read-only: a standby, or a server that is being switched over
+    "53300": Unreachable,  # too many connections
+    "55P03": Unreachable,  # lock_timeout: another run is at it
+    "57014": Unreachable,  # statement_timeout
+    "57P": Unreachable,  # shutting down, starting up
+    "28": Refused,
+    "42501": Forbidden,
+    "23505": Conflict,  # two that make the same thing at once, in a catalog's index
+    "3D000": Conflict,  # the database, role, … is gone meanwhile
+    "40": Conflict,  # deadlock, serialization failure
+    "42704": Conflict,
+    "42710": Conflict,  # … is there meanwhile
+    "42P04": Conflict,
+    "55006": Conflict,  # in use
+}
+"""What a SQLSTATE, or the beginning of one, means (source: PostgreSQL's documentation, appendix A)."""
+
+SIGN_IN_FAILED: Final[tuple[tuple[str, type[HookError]], ...]] = (
+    ("no pg_hba.conf entry", Refused),
+    ("pg_hba.conf rejects", Refused),
+    ("authentication failed", Refused),
+    ("is not permitted to log in", Refused),
+    ("permission denied for database", Forbidden),
+    ("not currently accepting connections", HookError),
+    ("shutting down", Unreachable),
+    ("starting up", Unreachable),
+    ("not yet accepting connections", Unreachable),
+    ("in recovery", Unreachable),
+    ("terminating connection", Unreachable),
+    ("closed the connection", Unreachable),
+    ("could not receive", Unreachable),
+    ("could not send", Unreachable),
+    ("too many", Unreachable),
+    ("connection slots", Unreachable),
+    ("timeout", Unreachable),
+)
+"""What a failed sign-in means: libpq has no SQLSTATE of it, only the server's words, which may be in its language."""
+
+
+def administrator(server: PostgresServer, session: Session, database: str | None = None) -> Connection:
+    """Return the administrator's connection to a database, which the session keeps.
+
+    Raises:
+        HookError: the server does not answer (Unreachable) or does not let the administrator in (Refused).
+    """
+    name = database or server.database
+
+    def make() -> Connection:
+        def enter(password: str) -> _Bounded:
+            return _sign_in(server, session, server.user, password, name)
+
+        try:
+            opened, is_current = session.sign_in(server.password, enter)
+        except Refused:
+            if server.password.previous is None:
+                raise
+            # Another run may have set the current one just after it was tried.
+            opened, is_current = enter(session.secret(server.password)), True
+        return Connection(opened, server, session, is_current=is_current)
+
+    return session.client(_key(server, name), make, Connection.close)
+
+
+def leave(server: PostgresServer, session: Session, database: str) -> None:
+    """End the connection to a database, which nobody can drop while there is one."""
+    key = _key(server, database)
+    kept = session.client(key, _no_connection)
+    if kept:
+        kept.close()
+    session.forget(key)
+
+
+def _no_connection() -> Connection | None:
+    return None
+
+
+def _key(server: PostgresServer, database: str) -> object:
+    return (Connection, server.host, server.port, server.user, database)
+
+
+def takes_password(server: PostgresServer, session: Session, role: str, password: str) -> bool:
+    """Sign in as a role; return whether the server takes the password.
+
+    Raises:
+        HookError: the server does not answer, or would let in anybody.
+    """
+    try:
+        _sign_in(server, session, role, password, server.database).close()
+    except Refused:
+        return False
+    except Forbidden:
+        pass  # it asks for the right to connect to the database after it has taken the password
+    return True
+
+
+def _sign_in(server: PostgresServer, session: Session, user: str, password: str, database: str) -> _Bounded:
+    place = f"{server.at}, database {database}"
+    if not password:
+        raise HookError(f"{place}: the password of {user} is empty")
+    host, port = session.address(server.host, server.port)
+    settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+    only = {"require_auth": NEVER_IN_CLEAR} if pq.version() >= FIRST_WITH_REQUIRE_AUTH else {}
+    try:
+        with session.request(f"sign in to {place} as {user}"):
+            opened = _Bounded.connect(
+                make_conninfo(
+                    host=host,
+                    port=port,
+                    user=user,
+                    password=password,
+                    dbname=database,
+                    connect_timeout=max(1, round(session.seconds_left(LONGEST_SIGN_IN))),
+                    application_name="kiwistack",
+                    options=settings,
+                    gssencmode="disable",
+                    **only,
+                ),
+                prepare_threshold=None,
+                autocommit=True,
+            )
+    except psycopg.Error as error:
+        said = str(error) if password not in str(error) else ""
+        used = error.pgconn is not None and error.pgconn.used_password
+        raise why_not(said, f"{place}: {user}", used_password=used) from None
+    if not opened.pgconn.used_password:
+        opened.close()
+        raise _lets_in_anybody(f"{place}: {user}")
+    return opened
+
+
+def _lets_in_anybody(whom: str) -> HookError:
+    hint = "set scram-sha-256 instead of trust in its pg_hba.conf, for all hosts: no password protects anything there"
+    return HookError(Problem(f"{whom} was let in without being asked for the password", hint=hint))
+
+
+def why_not(said: str, whom: str, *, used_password: bool) -> HookError:
+    """Return the error that a failed sign-in means.
+
+    Args:
+        said: what libpq said: the server's words, or its own.
+        whom: the server and the account.
+        used_password: whether the server had asked for the password when it failed.
+    """
+    lines = said.strip().splitlines()
+    words = lines[-1].strip() if lines else ""
+    if "server did not complete authentication" in said:
+        return _lets_in_anybody(whom)
+    if "authentication method requirement" in said:
+        hint = "set scram-sha-256 in its pg_hba.conf: hooks never send a password in the clear"
+        return HookError(Problem(f"{whom} was asked for the password in the clear", hint=hint))
+    # Words in another language: once the password was asked for, it is the likeliest reason.
+    otherwise = Refused if used_password else Unreachable
+    form = next((form for text, form in SIGN_IN_FAILED if text in said), otherwise)
+    hint = "the password in its Secret is not the one that the server knows"
+    is_password = used_password and form is Refused
+    what = f"{whom} could not sign in: {words or 'the server does not say why'}"
+    return form(Problem(what, hint=hint if is_password else None))
+
+
+class Connection:
+    """A connection of the administrator to one database.
+
+    Attributes:
+        is_current: whether the server took the administrator's current password, not that of the generation before.
+        is_superuser: whether the administrator is one.
+        version: of the server, as 150004.
+    """
+
+    def __init__(self, opened: _Bounded, server: PostgresServer, session: Session, *, is_current: bool) -> None:
+        self._opened = opened
+        self._server = server
+        self._session = session
+        self._lock: int | None = None
+        self.is_current = is_current
+        self.is_superuser = opened.pgconn.parameter_status(b"is_superuser") == b"on"
+        self.version = opened.info.server_version
+
+    def close(self) -> None:
+        """End it."""
+        self._opened.close()
+
+    # Any: a statement's parameters are of whatever psycopg can send.
+    def rows(self, words: str, form: type[T], query: LiteralString, **parameters: Any) -> list[T]:
+        """Ask a query; return its rows as values of a class whose fields are the columns.
+
+        Args:
+            words: what is asked, without a secret.
+            form: the class.
+            query: the query, with ``%(name)s`` for parameters.
+            parameters: their values.
+
+        Raises:
+            HookError: it failed.
+        """
+        with self._request(words, needs="to read it"), self._opened.cursor(row_factory=rows.class_row(form)) as cursor:
+            return cursor.execute(query, parameters).fetchall()
+
+    def one(self, words: str, form: type[T], query: LiteralString, **parameters: Any) -> T | None:
+        """Ask a query as :meth:`rows` does; return the first row, or None where there is none.
+
+        Raises:
+            HookError: it failed.
+        """
+        found = self.rows(words, form, query, **parameters)
+        return found[0] if found else None
+
+    def do(self, words: str, statement: LiteralString, *, needs: str, **parts: str | sql.Composable) -> None:
+        """Carry out a statement that changes something.
+
+        Args:
+            words: what it does, without a secret.
+            statement: the statement, with ``{name}`` for parts.
+            needs: the right that it needs, for the reader.
+            parts: a text is an identifier, and is quoted.
+
+        Raises:
+            HookError: it failed.
+        """
+        made = {name: sql.Identifier(part) if isinstance(part, str) else part for name, part in parts.items()}
+        with self._request(words, needs=needs):
+            self._opened.execute(sql.SQL(statement).format(**made))
+
+    def column(self, table: str, column: str) -> tuple[str, ...] | None:
+        """Return a column of a table as text; None where there is no such table.
+
+        The table is in schema ``public`` where no other stands before its name.
+
+        Raises:
+            HookError: it cannot be read.
+        """
+        parts = table.split(".") if "." in table else ("public", table)
+        name = ".".join(f'"{part}"' for part in parts)
+        query = "SELECT to_regclass(%(name)s) IS NOT NULL AS answer"
+        found = self.one(f"look for {table}", _Answer, query, name=name)
+        if not (found and found.answer):
+            return None
+        select = sql.SQL("SELECT {}::text FROM {}").format(sql.Identifier(column), sql.Identifier(*parts))
+        with self._request(f"read {table}", needs=f"SELECT on {table}"):
+            return tuple(str(row[0]) for row in self._opened.execute(select).fetchall())
+
+    def verifier(self, password: str) -> sql.Literal:
+        """Return what the server keeps of a password (RFC 5803), to be sent instead of it."""
+        made = self._opened.pgconn.encrypt_password(password.encode(), b"", b"scram-sha-256")
+        return sql.Literal(made.decode())
+
+    def set_own_password(self) -> None:
+        """Set the administrator's password to the current one, where the server let it in with the one before.
+
+        Raises:
+            HookError: it cannot be set.
+        """
+        self.do(
+            f"set the password of {self._server.user}",
+            "ALTER ROLE {role} PASSWORD {verifier}",
+            needs="the right to change its own password",
+            role=self._server.user,
+            verifier=self.verifier(self._session.secret(self._server.password)),
+        )
+        self.is_current = True
+
+    def take_rights_of(self, role: str) -> None:
+        """Make the administrator a member of a role, unless it may do all that the role may.
+
+        Who is no superuser has to be, to make something that belongs to the role or to change it.
+
+        Raises:
+            HookError: it cannot be made one.
+        """
+        if self.is_superuser:
+            return
+        knows_options = self.version >= FIRST_WITH_OPTIONS
+        found = self.one(
+            f"look for membership in {role}",
+            _Answer,
+            "SELECT pg_has_role(%(role)s, 'USAGE') AND pg_has_role(%(role)s, %(change)s) AS answer",
+            role=role,
+            change="SET" if knows_options else "MEMBER",
+        )
+        if not (found and found.answer):
+            self.do(
+                f"make the administrator a member of {role}",
+                "GRANT {role} TO CURRENT_USER WITH INHERIT TRUE, SET TRUE"
+                if knows_options
+                else "GRANT {role} TO CURRENT_USER",
+                needs=f"CREATEROLE (from PostgreSQL 16 on: ADMIN OPTION on {role})",
+                role=role,
+            )
+
+    @contextlib.contextmanager
+    def exclusively(self, subject: str, is_so: Callable[[], bool]) -> Generator[None]:
+        """Do something while no other run does anything to the same subject; keep others out until :meth:`release`.
+
+        Args:
+            subject: what is locked, such as ``role onyx``.
+            is_so: tells, once others are kept out, whether it is still to be done.
+
+        Raises:
+            Conflict: it is not.
+        """
+        try:
+            if self._lock is None:
+                self._take_lock(subject)
+                _make_sure(is_so(), f"{self._server.at}: {subject}")
+            yield
+        except BaseException:
+            with contextlib.suppress(HookError):
+                self.release()
+            raise
+
+    def _take_lock(self, subject: str) -> None:
+        # Locks of this kind belong to one database: it is the same one for all runs.
+        lock = int.from_bytes(hashlib.sha256(f"kiwistack {subject}".encode()).digest()[:8], signed=True)
+        self.rows(f"lock {subject}", _Answer, "SELECT pg_advisory_lock(%(lock)s)::text AS answer", lock=lock)
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let other runs in again."""
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            self.rows("unlock", _Answer, "SELECT pg_advisory_unlock(%(lock)s) AS answer", lock=lock)
+
+    @contextlib.contextmanager
+    def _request(self, words: str, *, needs: str) -> Generator[None]:
+        where = f"{self._server.at}: {words}"
+        seconds = self._session.seconds_left(LONGEST_STATEMENT)
+        self._opened.deadline = time.monotonic() + seconds
+        try:
+            with self._session.request(f"{words} at {self._server.at}"):
+                yield
+        except TimeoutError:
+            self._opened.close()
+            raise Unreachable(f"{where}: no answer within {seconds:.0f} s") from None
+        except psycopg.Error as error:
+            raise self._error(error, where, needs) from None
+
+    def _error(self, error: psycopg.Error, where: str, needs: str) -> HookError:
+        state = error.sqlstate or ("08" if self._opened.closed else "")
+        said = error.diag.message_primary or "the connection broke"
+        form: type[HookError] = next((STATES[state[:size]] for size in (5, 3, 2) if state[:size] in STATES), HookError)
+        if "concurrently" in said:  # "tuple concurrently updated" is an internal error to the server
+            form = Conflict
+        if form is Forbidden:
+            return Forbidden(Problem(f"{where}: {self._server.user} lacks {needs}: {said}", hint=f"give it {needs}"))
+        hint = {
+            "55P03": "another run, or a person, holds a lock on it",
+            "25006": "it is a standby, or being switched over: the hook needs the server that can be written to",
+        }.get(state)
+        return form(Problem(f"{where}: {said}", hint=hint))
+
+
+def _make_sure(is_so: bool, what: str) -> None:  # noqa: FBT001 -- it is the question
+    if not is_so:
+        raise Conflict(f"{what}: another run was faster")
+
+
+@attrs.frozen
+class _Answer:
+    answer: object
+
+
+class _Bounded(psycopg.Connection[tuple[Any, ...]]):
+    """A connection whose statements end in time, also where the server is there and does not answer."""
+
+    deadline: float = float("inf")
+
+    # Any: what psycopg passes on to itself differs from version to version.
+    def wait(self, gen: Generator[Any, Any, T], *arguments: Any, **options: Any) -> T:
+        """Wait for an answer.
+
+        Raises:
+            TimeoutError: there is none until the deadline.
+        """
+        answer: T = super().wait(_until(self.deadline, gen), *arguments, **options)
+        return answer
+
+
+def _until(deadline: float, steps: Generator[T, Any, Any]) -> Generator[T, Any, Any]:
+    """Go through the steps of a request, which psycopg takes at least ten times a second, while there is time."""
+    try:
+        step = next(steps)
+        while True:
+            ready = yield step
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            step = steps.send(ready)
+    except StopIteration as end:
+        return end.value

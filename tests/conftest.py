@@ -48,6 +48,12 @@ def age() -> Path:
 
 
 @pytest.fixture(scope="session")
+def kubectl() -> Path:
+    """The kubectl command, as an executable file."""
+    return _obtain(tools.KUBECTL)
+
+
+@pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Generator[registries.Registry]:
     """A registry that takes everything from everybody; each test has repositories of its own."""
     yield from _serve(tmp_path_factory.mktemp("registry"), login=False)

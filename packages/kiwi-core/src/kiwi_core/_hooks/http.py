@@ -189,7 +189,7 @@ class Http:
             query: goes behind the path.
             body: what is sent as JSON; None is nothing.
             form: what is sent as a form, instead.
-            headers: what is sent along.
+            headers: what is sent along; a ``Content-Type`` among them is that of the JSON.
             takes: statuses that are returned as they are, beside 2xx.
             hint: what to do about an error.
 
@@ -203,7 +203,8 @@ class Http:
         if form is not None:
             data, sent["Content-Type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
         elif body is not None:
-            data, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+            data = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
         for name, value in sent.items():
             if NO_HEADER.search(value):
                 hint = "a secret from a file often ends with a line break: seal it again without"

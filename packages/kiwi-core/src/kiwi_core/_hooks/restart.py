@@ -1,13 +1,15 @@
 """Restart: the pods of a consumer that has nowhere to carry a checksum of its Secrets, once for each change of them.
 
 The mark of the Secrets is kept on the workload itself, where no pod sees it, and on its pod template, where a change
-makes Kubernetes roll the pods. One request sets both, on the condition that nobody changed the workload meanwhile.
+makes Kubernetes roll the pods. One request sets both, on the condition that nobody changed the workload meanwhile. On
+the workload it is a label: an annotation would count as a change of its spec (pkg/registry/apps/deployment/strategy.go).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import ClassVar, Final, Literal, cast
 
@@ -19,12 +21,12 @@ from kiwi_core._model.fields import many
 from kiwi_core._model.hooks import Hook, Lent
 from kiwi_core._model.names import dns_label
 from kiwi_core._model.secrets import Secret
-from kiwi_core.errors import ExternalError, Forbidden, HookError, Problem, Refused
+from kiwi_core.errors import ExternalError, Forbidden, HookError, Problem, Refused, Unreachable
 
 __all__ = ["Restart", "RestartState"]
 
 MARK: Final = "kiwistack.dev/secrets"
-"""The annotation that holds the mark of the Secrets that pods were last started with."""
+"""The label, and the annotation of pods, that holds the mark of the Secrets that they were last started with."""
 
 PATHS: Final = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSet": "daemonsets"}
 
@@ -118,7 +120,7 @@ class RestartState(Desired):
         """Read the workload."""
         found = self._ask(session, "GET", "read").mapping()
         metadata = _mapping(found, "metadata")
-        mark = _mapping(metadata, "annotations").get(MARK)
+        mark = _mapping(metadata, "labels").get(MARK)
         return Started(
             mark=mark if isinstance(mark, str) else None,
             is_new=metadata.get("generation") == 1,
@@ -134,10 +136,9 @@ class RestartState(Desired):
 
     def apply(self, step: Step, session: Session) -> None:
         """Set the mark, unless somebody changed the workload since it was read."""
-        annotations = {"annotations": {MARK: self.mark}}
-        body: dict[str, object] = {"metadata": {**annotations, "resourceVersion": step.detail}}
+        body: dict[str, object] = {"metadata": {"labels": {MARK: self.mark}, "resourceVersion": step.detail}}
         if step.action == "restart":
-            body["spec"] = {"template": {"metadata": annotations}}
+            body["spec"] = {"template": {"metadata": {"annotations": {MARK: self.mark}}}}
         self._ask(session, "PATCH", step.action, body)
 
     def rights(self) -> Sequence[Right]:
@@ -161,7 +162,10 @@ class RestartState(Desired):
             case 403:
                 right = f"{'get' if method == 'GET' else 'patch'} {PATHS[self.workload]}/{self.name}"
                 hint = f"give the hook's service account this right in {self.namespace}: a Role and a RoleBinding"
-                raise Forbidden(Problem(f"{server.at} does not let the hook {right}", hint=hint))
+                # While it starts, it does not know yet what it lets whom do.
+                ready = server.ask("GET", "/readyz", headers=headers, takes=range(600)).status == HTTPStatus.OK
+                form = Forbidden if ready else Unreachable
+                raise form(Problem(f"{server.at} does not let the hook {right}", hint=hint))
             case 404:
                 hint = "the chart names it otherwise, or it is not deployed: a restart is a post hook"
                 raise HookError(Problem(f"there is no {self.subject}", hint=hint))

@@ -27,7 +27,7 @@ EXPLAINED = {
     "onyx.api.replicaCount": ["onyx.api.replicaCount = 2", "component onyx (kiwi-component-onyx 0.1.0): 2"],
     "onyx.api.image.tag": ["onyx.api.image.tag = \"<Pin(name='onyxBackend', part='tag')>\""],
     "onyx.api.workers": ["onyx.api.workers = 1 (the chart's default; no layer sets it)"],
-    "onyxBackend": ["docker.io/onyxdotapp/onyx-backend:v4.6.1", "images.yaml:9", "in onyx: api.image.tag"],
+    "onyxBackend": ["docker.io/onyxdotapp/onyx-backend:v4.6.1", "images.yaml:13", "in onyx: api.image.tag"],
     "onyx-postgresql": [
         "Secret onyx-postgresql of component onyx",
         "<Credential(scope='onyx', purpose='postgres/onyx'",

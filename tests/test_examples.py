@@ -92,7 +92,7 @@ def test_dev_has_no_finding(name: str) -> None:
     assert findings(kiwistack("check", EXAMPLES / name, "--json")) == []
 
 
-@pytest.mark.parametrize(("name", "images"), [("cust-kiwistack", 5), ("cust-acme", 1), ("core-1", 8)])
+@pytest.mark.parametrize(("name", "images"), [("cust-kiwistack", 6), ("cust-acme", 1), ("core-1", 9)])
 def test_dogfood_wants_digests_and_nothing_else_and_its_commands_give_them(
     copy: Path, capsys: pytest.CaptureFixture[str], name: str, images: int
 ) -> None:

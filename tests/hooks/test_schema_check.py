@@ -64,7 +64,7 @@ def migrated(server: Postgres, *revisions: str) -> None:
     """Leave a database as a migration to some revisions does."""
     rows = ", ".join(f"('{revision}')" for revision in revisions)
     do(server, "onyx", "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
-    do(server, "onyx", f"INSERT INTO alembic_version VALUES {rows}")  # type: ignore[arg-type]  # revisions of ours
+    do(server, "onyx", f"INSERT INTO alembic_version VALUES {rows}")
 
 
 def check(server: Postgres | None, tag: str, folder: Path | None = None) -> SchemaState:
@@ -98,7 +98,7 @@ def revision_files(folder: Path, tag: str) -> Path:
     """Write the revision files that the image of a tag carries, with docstrings that lie."""
     folder.mkdir()
     wanted = {*HISTORY.tags[tag]}
-    for name in reversed(HISTORY.revisions):
+    for name in reversed([*HISTORY.revisions]):
         if name in wanted:
             parents = HISTORY.revisions[name]
             wanted |= {*parents}

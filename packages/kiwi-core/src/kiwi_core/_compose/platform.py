@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import attrs
 
@@ -32,8 +32,11 @@ HOOKS_CHART: Final = "kiwi-hooks"
 RUNTIME: Final = "kiwiHooks"
 """The image pin of the hooks' runtime."""
 
-TAG_HERE: Final = "\uf8ff"
-"""Stands for a tag until the tasks are cut there: a character of private use, which no image and no schema has."""
+PIN_HERE: Final = "\uf8ff"
+"""Stands for a part of a pin until the tasks are cut there: a character of private use, which no image and no schema has."""
+
+IMAGE_AND_TAG: Final[tuple[Literal["name"], Literal["tag"]]] = ("name", "tag")
+"""What a schema check names of an image, in the order of its fields."""
 
 UNCHANGED: Final = '{"changed":[]}'
 """What an author's own container leaves in its termination message when there is nothing to do."""
@@ -107,24 +110,21 @@ def _runtime(phase: Phase) -> Mapping[str, Value]:
 
 
 def _document(phase: Phase) -> Value:
-    """Return the tasks as JSON, in which the tags of images are pins: their place is ``images.yaml``."""
+    """Return the tasks as JSON, in which images and their tags are pins: their place is ``images.yaml``."""
     from kiwi_core._spec.convert import Converter  # only what has hooks needs it
 
-    tags: list[str] = []
+    pins: list[str] = []
 
     def marked(task: Task) -> Task:
         if not isinstance(task.desired, SchemaState):
             return task
-        tags.append(task.desired.schema.image)
-        return attrs.evolve(task, desired=attrs.evolve(task.desired, tag=TAG_HERE))
+        pins.append(task.desired.schema.image)
+        return attrs.evolve(task, desired=attrs.evolve(task.desired, image=PIN_HERE, tag=PIN_HERE))
 
     tasks = attrs.evolve(phase.tasks, tasks=tuple(map(marked, phase.tasks.tasks)))
-    first, *rest = json.dumps(Converter().unstructure(tasks), ensure_ascii=False).split(TAG_HERE)
-    return (
-        Text((first, *(part for name, after in zip(tags, rest, strict=True) for part in (Pin(name, "tag"), after))))
-        if rest
-        else first
-    )
+    first, *rest = json.dumps(Converter().unstructure(tasks), ensure_ascii=False).split(PIN_HERE)
+    parts = [Pin(name, part) for name in pins for part in IMAGE_AND_TAG]
+    return Text((first, *(piece for pair in zip(parts, rest, strict=True) for piece in pair))) if rest else first
 
 
 def _copy(schema: Schema, folder: str) -> Mapping[str, Value]:

@@ -69,12 +69,19 @@ class MariaDB(Server):
 
     def stop(self) -> None:
         """End its process in good order, where it is up and once its counters were read; port and data stay."""
+        try:
+            if self.is_running:
+                self._read_last()
+        finally:
+            self._seen = None
+            super().stop()
+
+    def _read_last(self) -> None:
+        """Count what its process has to tell; it may be in any state."""
         import pymysql
 
-        with contextlib.suppress(pymysql.Error):  # whatever state it is in, it has to end
+        with contextlib.suppress(pymysql.Error):
             self.changes()
-        self._seen = None
-        super().stop()
 
     def changes(self) -> int:
         """Count the statements that were to change something.

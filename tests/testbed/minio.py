@@ -73,9 +73,11 @@ class MinIO(Server):
 
     def stop(self) -> None:
         """End its process in good order, where it is up and once all its reports are here; port and data stay."""
-        with contextlib.suppress(ToolError, OSError):  # whatever state it is in, it has to end
-            self.changes()
-        super().stop()
+        try:
+            with contextlib.suppress(ToolError, OSError):  # it may be in any state
+                self.changes()
+        finally:
+            super().stop()
 
     def close(self) -> None:
         """Stop it, delete its folder and give its port back; it cannot be started again."""

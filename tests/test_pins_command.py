@@ -38,7 +38,7 @@ def test_show_lists_what_runs_and_where_it_is_pinned(customer: Customer, capsys:
         "not pinned: curlimages/curl:8.10.1 in onyx: hard-coded in templates/tests/test-connection.yaml:14, for"
         in shown
     )
-    assert "lane dev: 5 images, 2 charts; 5 without digest (kiwistack pins lock)" in shown
+    assert "lane dev: 6 images, 2 charts; 6 without digest (kiwistack pins lock)" in shown
     assert shown.endswith("1 pins are not used here: image hello\n")
 
 
@@ -196,7 +196,7 @@ def test_nothing_is_bumped_half_way_through_a_merge(customer: Customer, capsys: 
     make_conflict(customer)
     for words in (("--image", "redis=7.4.7"), ("--chart", "onyx=0.8.20"), ("--image", "redis=7.4.7", "--no-commit")):
         said = refused(customer, capsys, *words)
-        assert f"{customer.file('images')}:25: " in said
+        assert f"{customer.file('images')}:29: " in said
         assert "merge conflict" in said
     git(customer.template, "checkout", "--ours", "--", "environments/dev/images.yaml")
     git(customer.template, "add", ".")
@@ -257,7 +257,7 @@ def test_a_registry_that_is_down_is_told_and_nothing_changes(
     assert customer.state() == before
     said = capsys.readouterr()
     assert said.out == ""
-    assert f"images.yaml:25: images.redis.tag: {host} cannot be reached: Connection refused (asked 3 times)" in said.err
+    assert f"images.yaml:29: images.redis.tag: {host} cannot be reached: Connection refused (asked 3 times)" in said.err
     assert "(asked 3 times), and so of 1 more" in said.err
 
 

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.real_server
 NUMBERS = itertools.count(1)
 BOTH = ("linux/amd64", "linux/arm64")
 IMAGES = {
+    "kiwiHooks": ("kiwi-hooks", "0.1.0"),
     "onyxBackend": ("onyxdotapp/onyx-backend", "v4.6.1"),
     "onyxModelServer": ("onyxdotapp/onyx-model-server", "v4.6.1"),
     "onyxWebServer": ("onyxdotapp/onyx-web-server", "v4.6.1"),
@@ -37,6 +38,7 @@ CHARTS = {
     "dogfood": {
         "onyx": ("onyx-dot-app/charts", "0.8.19"),
         "kiwi-foundation": ("charts", "0.1.0"),
+        "kiwi-hooks": ("charts", "0.1.0"),
         "onyx-redis": ("charts", "0.1.0"),
     },
 }
@@ -144,7 +146,7 @@ def test_after_a_lock_the_contract_misses_no_digest(
     capsys.readouterr()
     main(["check", root, "--lane", "dogfood", "--verbose"])
     shown = capsys.readouterr().out
-    assert "5 images are pinned by digest" in shown
+    assert "6 images are pinned by digest" in shown
     assert "has no digest" not in shown
 
 
@@ -178,6 +180,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_changes(
     world.registry.push_image(f"{world.prefix}/onyxdotapp/onyx-web-server", "v4.6.1", platform="linux/arm64")
     world.push("opensearch", tag="3.6.1")
     world.push("redis")
+    world.push("kiwiHooks")
     before = world.customer.state()
     names = [word for name in IMAGES for word in ("--image", name)]
     assert world.pins("lock", *names) == 2
@@ -187,7 +190,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_changes(
     assert "onyx-web-server:v4.6.1 is not there for linux/amd64: it is for linux/arm64" in said
     assert f"{world.registry.host}/{world.prefix}/opensearchproject/opensearch:3.6.0 does not exist" in said
     assert f"{world.registry.host}/{world.prefix}/onyxdotapp/onyx-model-server:v4.6.1 does not exist" in said
-    assert "images.yaml:25: images.redis.tag" not in said
+    assert "images.yaml:29: images.redis.tag" not in said
     assert "4 problems" in said
 
 
@@ -316,7 +319,7 @@ def test_outdated_lists_the_newer_versions_of_every_kind_of_pin(
     assert world.pins("outdated") == 0
     shown = capsys.readouterr().out
     assert "image redis: 7.4.1 → 8.0.0 (between: 7.4.2, 7.4.10)" in shown
-    assert "7 pins: 4 are the newest of their form" in shown
+    assert "8 pins: 5 are the newest of their form" in shown
     assert world.customer.state() == before
 
 

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed.rest import ask, insist
-from testbed.servers import HOST, Server, find_or_install, wait_until
+from testbed.servers import Server, find_or_install, wait_until
 from testbed.tools import ToolError, home, lock
 
 __all__ = ["ADMIN", "REALM", "Keycloak", "obtain"]
@@ -54,19 +54,20 @@ COUNTED = re.compile(
     r"(?:POST|PUT|PATCH|DELETE) https?://[^/\s]+(?:/admin/|/realms/[^/\s]+/clients-registrations/)",
     re.MULTILINE,
 )
+THREADS = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
 JAVA_OPTIONS = (
-    *("-Xms64m", "-Xmx512m", "-XX:MaxMetaspaceSize=256m", "-XX:+ExitOnOutOfMemoryError"),
+    *("-Xms160m", "-Xmx512m", "-XX:MetaspaceSize=160m", "-XX:MaxMetaspaceSize=256m"),  # no collection at the start
     *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"),  # for a short life on two cores
+    "-XX:+ExitOnOutOfMemoryError",
     *("-Dfile.encoding=UTF-8", "-Duser.language=en", "-Duser.country=US"),
     "--add-opens=java.base/java.util=ALL-UNNAMED",
     "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
     "--add-opens=java.base/java.security=ALL-UNNAMED",
-    "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="
-    "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
+    f"-Djava.util.concurrent.ForkJoinPool.common.threadFactory={THREADS}",
     "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
     "-Dpicocli.disable.closures=true",
 )
-"""What ``kc.sh`` gives to Java, but for the second line. (``kc.sh`` itself does not pass on the signal that ends it.)"""
+"""What ``kc.sh`` gives to Java, but for the first two lines. (``kc.sh`` itself does not pass on the signal that ends it.)"""
 
 
 class Keycloak(Server):
@@ -134,7 +135,7 @@ class Keycloak(Server):
 
     def make_realm(self, name: str = REALM) -> str:
         """Make a realm; return its name. Its RSA key has 1024 bits, for longer ones take Keycloak seconds to make."""
-        keys = [
+        keys: list[Mapping[str, object]] = [
             {"name": "rsa", "providerId": "rsa-generated", "config": {"keySize": ["1024"]}},
             {"name": "hmac", "providerId": "hmac-generated", "config": {"algorithm": ["HS512"]}},
             {"name": "aes", "providerId": "aes-generated", "config": {}},
@@ -154,7 +155,9 @@ class Keycloak(Server):
             "username": name,
             "enabled": True,
             "credentials": [{"type": "password", "value": password}],
-            **{"email": f"{name}@example.org", "firstName": "A", "lastName": "B"},  # without: "not fully set up"
+            "email": f"{name}@example.org",  # who lacks a part of the profile cannot sign in
+            "firstName": "Test",
+            "lastName": "Admin",
         }
         insist(self.ask("POST", f"/admin/realms/{realm}/users", user))
         (made,) = insist(self.ask("GET", f"/admin/realms/{realm}/users?exact=true&username={name}"))
@@ -197,7 +200,8 @@ class Keycloak(Server):
     def _command(self) -> Sequence[str | Path]:
         own = self.folder / "home"
         return [
-            *(self._java, *JAVA_OPTIONS, *self._class_options()),
+            self._java,
+            *(*JAVA_OPTIONS, *self._class_options()),
             *(f"-Dkc.home.dir={own}", f"-Djboss.server.config.dir={own}/conf", f"-Djava.io.tmpdir={own}/tmp"),
             *("-cp", self._prepared / "lib" / "quarkus-run.jar", "io.quarkus.bootstrap.runner.QuarkusEntryPoint"),
             *("start", "--optimized", "--http-enabled=true", f"--http-host={self.host}", f"--http-port={self.port}"),

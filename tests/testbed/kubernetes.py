@@ -89,8 +89,8 @@ class Kubernetes(Server):
         if not self._audit.exists():
             return 0
         whole_lines = self._audit.read_bytes().split(b"\n")[:-1]
-        queries = (urlsplit(json.loads(line)["requestURI"]).query for line in whole_lines)
-        return sum("dryRun" not in parse_qs(query) for query in queries)
+        addresses: list[str] = [json.loads(line)["requestURI"] for line in whole_lines]
+        return sum("dryRun" not in parse_qs(urlsplit(address).query) for address in addresses)
 
     def ask(
         self,

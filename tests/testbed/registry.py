@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 import time
 import urllib.request
 from collections.abc import Generator, Mapping, Sequence
@@ -38,9 +41,11 @@ class Registry:
 
     Attributes:
         host: ``127.0.0.1:<port>``.
+        data: the folder in which it keeps what was pushed.
     """
 
     host: str
+    data: Path
     _headers: Mapping[str, str] = attrs.field(factory=dict[str, str], alias="headers", repr=False)
 
     def push_image(self, repository: str, *tags: str, platform: str = "linux/amd64", text: str = "") -> str:
@@ -52,6 +57,27 @@ class Registry:
             "mediaType": f"{OCI}.manifest.v1+json",
             "config": self._push_blob(repository, f"{OCI}.config.v1+json", json.dumps(config).encode()),
             "layers": [],
+        }
+        return self._push_manifest(repository, tags, manifest)
+
+    def push_layers(
+        self, repository: str, *tags: str, layers: Sequence[Mapping[str, bytes]], packed: bool = True
+    ) -> str:
+        """Push an image of layers with these files, the lowest first; return its digest."""
+        blobs = [_tar(files) for files in layers]
+        config = {
+            "os": "linux",
+            "architecture": "amd64",
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(blob).hexdigest()}" for blob in blobs]},
+        }
+        kind = f"{OCI}.layer.v1.tar+gzip" if packed else f"{OCI}.layer.v1.tar"
+        manifest: dict[str, object] = {
+            "schemaVersion": 2,
+            "mediaType": f"{OCI}.manifest.v1+json",
+            "config": self._push_blob(repository, f"{OCI}.config.v1+json", json.dumps(config).encode()),
+            "layers": [
+                self._push_blob(repository, kind, gzip.compress(blob, mtime=0) if packed else blob) for blob in blobs
+            ],
         }
         return self._push_manifest(repository, tags, manifest)
 
@@ -67,6 +93,11 @@ class Registry:
             manifests.append({"mediaType": kind, "digest": digest, "size": size, "platform": described})
         index: dict[str, object] = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": manifests}
         return self._push_manifest(repository, tags, index)
+
+    def blob(self, digest: str) -> Path:
+        """Return the file in which a blob is kept, so that it can be damaged."""
+        name = digest.removeprefix("sha256:")
+        return self.data / "docker" / "registry" / "v2" / "blobs" / "sha256" / name[:2] / name / "data"
 
     def get(self, path: str) -> bytes:
         """Ask for a path, with every kind of manifest welcome."""
@@ -96,6 +127,17 @@ class Registry:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=30) as response:
             return response.read(), {name.lower(): value for name, value in response.headers.items()}
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    """Pack files; a path that starts with ``.wh.`` in its last part takes away what lies below."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:") as tar:
+        for path, data in files.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return archive.getvalue()
 
 
 def find_program() -> str:
@@ -147,7 +189,7 @@ def serve(folder: Path, *, login: bool = False) -> Generator[Registry]:
         process = subprocess.Popen([program, "serve", str(folder / "config.yml")], env=environment, stderr=log)
         try:
             host = _address(process, folder / "log")
-            yield Registry(host=host, headers=_basic() if login else {})
+            yield Registry(host=host, data=folder / "data", headers=_basic() if login else {})
         finally:
             process.terminate()
             process.wait(PATIENCE)

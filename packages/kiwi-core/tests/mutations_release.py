@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import attrs
+from contract_captures import HISTORY
 from contract_changes import (
     Change,
     Row,
@@ -23,7 +24,7 @@ from contract_changes import (
     stack,
     wired,
 )
-from contract_stack import LLM
+from contract_stack import LLM, commit, pin_texts
 from kiwi_core import (
     AlembicSchema,
     Bound,
@@ -221,6 +222,37 @@ SCHEMAS: Sequence[Row] = (
         "'abcdef'",
     ),
     row("g", "two-heads", image("app", tag="v1.3.0"), "v1.3.0", "2 schema heads (c3, x9)"),
+    row(
+        "g",
+        "circle-in-the-captured-history",
+        schema(revisions={"a1": ("c3",), "b2": ("a1",), "c3": ("b2",), "x9": ("a1",)}),
+        "the revisions of docker.io/acme/app:v1.2.0 go round in a circle: a1 -> c3 -> b2 -> a1",
+    ),
+    row(
+        "g",
+        "pin-set-back",
+        both(
+            image("app", tag="v1.1.0"),
+            evidence(history=(commit(pin_texts("1.0.0", "v1.2.0"), pin_texts("0.9.0", "v1.1.0")),)),
+        ),
+        "component app: images.yaml:7",
+        "app was v1.2.0 before (commit 0123456789ab), and a database that v1.2.0 migrated is at c3",
+        "v1.1.0 ends at b2 and cannot run on it",
+        "these can run on it: v1.2.0; or restore a database from before v1.2.0",
+        "# restored: <when>",
+    ),
+    row(
+        "g",
+        "pin-set-back-and-not-committed",
+        image("app", tag="v1.1.0"),
+        "app was v1.2.0 before (commit 0123456789ab)",
+    ),
+    row(
+        "g",
+        "pin-set-back-to-another-branch",
+        both(schema(tags={**HISTORY.tags, "v1.2.1": ("x9",)}), image("app", tag="v1.2.1")),
+        "a database that v1.2.0 migrated is at c3: v1.2.1 ends at x9 and cannot run on it",
+    ),
     row("g", "no-head", schema(tags={"v1.2.0": ()}), "0 schema heads"),
     row(
         "g",

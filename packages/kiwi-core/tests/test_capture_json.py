@@ -110,11 +110,73 @@ def test_nonsense_in_a_chart_capture_is_named(path: tuple[str | int, ...], value
         (("tags", "edge"), ["q"], "the file: tags.edge: head 'q' is none of the revisions"),
         (("tags",), ..., "the file: tags: this is missing"),
         (("digests", "sha256:1"), 1, "found 1, expected a text"),
+        (("digests", "sha256:1"), "v0", "the file: digests.*: tag 'v0' is none of the tags"),
+        (("checksum",), ..., "the file: checksum: this is missing"),
+        (("checksum",), "", "the file: checksum: the file was edited since it was written"),
+        (("checksum",), None, "the file: checksum: found None, expected a text"),
+        (("tool",), "table", r"the file: tags\['v1\.9\.0'\]: found \['z'\], expected one table version"),
     ],
 )
 def test_nonsense_in_a_schema_capture_is_named(path: tuple[str | int, ...], value: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_schema(edited(dump_schema(SCHEMA), path, value), file="the file")
+
+
+EDITS: dict[str, tuple[tuple[str, ...], object]] = {
+    "a-tag": (("tags", "v2.0.0"), ["z"]),
+    "a-new-tag": (("tags", "v3.0.0"), ["m"]),
+    "a-tag-taken-out": (("tags", "edge"), ...),
+    "a-revision": (("revisions", "a"), []),
+    "a-revision-added": (("revisions", "n"), ["m"]),
+    "a-digest": (("digests", "sha256:2"), "edge"),
+    "the-image": (("image",), "a/c"),
+    "the-source": (("source",), "elsewhere"),
+}
+
+
+@pytest.mark.parametrize(("path", "value"), EDITS.values(), ids=EDITS)
+def test_a_schema_capture_that_was_edited_by_hand_is_refused(path: tuple[str, ...], value: object) -> None:
+    with pytest.raises(InputError) as caught:
+        load_schema(edited(dump_schema(SCHEMA), path, value), file="the file")
+    (problem,) = caught.value.problems
+    assert str(problem) == (
+        "the file: checksum: the file was edited since it was written\n"
+        "    a capture is never edited: write it anew with 'kiwistack component capture'"
+    )
+
+
+def test_a_schema_capture_in_other_white_space_is_the_same() -> None:
+    data = dump_schema(SCHEMA)
+    assert load_schema(json.dumps(json.loads(data)).encode()) == SCHEMA
+    assert load_schema(json.dumps(json.loads(data), indent=4).encode()) == SCHEMA
+
+
+def test_a_circle_in_a_captured_history_is_named() -> None:
+    data = edited(edited(dump_schema(SCHEMA), ("revisions", "z"), ["m"]), ("revisions", "m"), ["a"])
+    with pytest.raises(InputError, match="revisions: revisions go round in a circle: a -> z -> m -> a"):
+        load_schema(data)
+
+
+@pytest.mark.parametrize(("tool", "versions"), [("table", ["9", "10"]), ("semantic", ["1.9.0", "1.10.0"])])
+def test_versions_that_are_numbers_need_no_revisions(tool: str, versions: list[str]) -> None:
+    tags = {f"v1.{index}.0": (version,) for index, version in enumerate(versions)}
+    capture = SchemaCapture(tool=tool, image="a/b", source="a test", revisions={}, tags=tags)
+    assert load_schema(dump_schema(capture)) == capture
+    assert [capture.has("v1.0.0", version) for version in versions] == [True, False]
+    assert [capture.first_tag_with(version) for version in versions] == ["v1.0.0", "v1.1.0"]
+    assert capture.tags_with(*versions) == ("v1.1.0",)
+    assert (capture.knows(versions[0]), capture.knows("x")) == (True, False)
+    assert capture.has("v1.0.0", "x") is False
+
+
+def test_an_image_is_known_by_its_digest_or_by_its_tag() -> None:
+    assert SCHEMA.tag_of("v1.10.0") == "v1.10.0"
+    assert SCHEMA.tag_of("v9.0.0") is None
+    assert SCHEMA.tag_of("v9.0.0", "sha256:1") == "v1.9.0"
+    assert SCHEMA.tag_of("v1.10.0", "sha256:2") == "v1.10.0"
+    # v1.9.0 was captured as another image than this one.
+    assert SCHEMA.tag_of("v1.9.0", "sha256:2") is None
+    assert SCHEMA.tag_of("v1.9.0") == "v1.9.0"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 5000])

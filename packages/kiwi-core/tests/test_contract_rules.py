@@ -337,10 +337,10 @@ OTHERS = {
     "a-wanted-and-not-there": cluster(offers=()),
     "b-two-customers-of-one-beginning": tenant(slug="acme-two"),
     "c-all-in-stable": scene(lane=Lane.STABLE),
-    "g-the-minimum-itself": image("app", tag="v1.1.0"),
+    "g-the-minimum-itself": both(image("app", tag="v1.1.0"), evidence(history=())),
     "g-the-newest": wired(schema=(AlembicSchema(image="app", minimum="c3", because="it"),)),
     "g-the-tag-that-its-digest-stood-for": both(
-        schema(digests={DIGEST: "v1.1.0"}), image("app", tag=f"v1.0.0@{DIGEST}")
+        schema(digests={DIGEST: "v1.1.0"}), image("app", tag=f"v1.0.0@{DIGEST}"), evidence(history=())
     ),
     "g-no-contract": wired(schema=()),
 }
@@ -405,6 +405,14 @@ UNPROVEN = {
     "g-no-capture": (scene(schemas={}), "the schema history of docker.io/acme/app"),
     "g-another-image": (image("app", repository="mirror/app"), "the schema history of docker.io/mirror/app"),
     "g-another-tool": (schema(tool="flyway"), "was not captured"),
+    "g-another-digest-of-a-captured-tag": (
+        schema(digests={"sha256:" + "2" * 64: "v1.2.0"}),
+        f"of docker.io/acme/app:v1.2.0@{DIGEST} was not captured: v1.2.0 was, as sha256:{'2' * 64}",
+    ),
+    "g-what-was-pinned-before-not-captured": (
+        evidence(history=(commit(pin_texts("0.9.0", "v0.9.0"), pin_texts()),)),
+        "app was v0.9.0 before, whose schema history was not captured",
+    ),
 }
 
 

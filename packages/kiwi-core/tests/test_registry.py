@@ -14,7 +14,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -494,3 +494,70 @@ def test_a_mirror_is_asked_in_place_of_its_registry(
     server.says(path, Say(body=GOOD))
     asking = attrs.evolve(registries(), mirrors={registry: mirror.replace("HOST", server.host)})
     assert asking.manifest(registry, repository, "1.0").digest == hashed(GOOD)
+
+
+# Layers: long bodies, which are handed on as they come
+
+BODY = bytes(range(256)) * 2000
+LAYER = hashed(BODY)
+BLOB = f"/v2/a/b/blobs/{LAYER}"
+
+
+def download(server: Server, *, timeout: float = 5.0, size: int = len(BODY)) -> list[bytes]:
+    """Return what each answer brought: the last one is whole, or the download failed."""
+    bodies: list[bytes] = []
+
+    def take(pieces: Iterator[bytes]) -> None:
+        bodies.append(b"")
+        for piece in pieces:
+            bodies[-1] += piece
+
+    registries(timeout=timeout).blob(server.host, "a/b", LAYER, size=size, take=take)
+    return bodies
+
+
+def test_a_layer_is_handed_on_in_pieces(server: Server) -> None:
+    server.says(BLOB, Say(body=BODY))
+    assert download(server) == [BODY]
+
+
+def test_a_layer_that_broke_off_is_begun_anew(server: Server) -> None:
+    server.says(BLOB, Say(body=BODY[:1000], length=len(BODY)), Say(body=BODY))
+    assert download(server) == [BODY[:1000], BODY]
+
+
+def test_a_layer_within_the_registry_is_followed_to(server: Server) -> None:
+    server.says(BLOB, Say(status=307, body=b"see there", headers={"Location": "/moved"}))
+    server.says("/moved", Say(body=BODY))
+    assert download(server) == [BODY]
+
+
+def test_a_layer_may_take_longer_than_an_answer(server: Server) -> None:
+    """64 KiB a second are enough; what stands still for as long as an answer may take is given up."""
+    body = BODY[:30]
+    server.says(BLOB, Say(body=body, drip=0.01))
+    assert download(server, timeout=0.2, size=1 << 20) == [body]
+
+
+LAYER_FAULTS: dict[str, tuple[Say, str]] = {
+    "gone": (Say(status=404), "answered 404 Not Found to /v2/a/b/blobs/sha256:"),
+    "closed": (Say(status=403), "answered 403 Forbidden"),
+    "broken-off": (Say(body=BODY[:100], length=len(BODY)), "broke off in the middle of an answer (asked 2 times)"),
+    "too-long": (Say(body=BODY + b"x"), f"answers with more than {len(BODY)} bytes"),
+    "standing-still": (Say(body=BODY[:4], drip=0.5), "did not answer within 0.2 s (asked 2 times)"),
+    "down": (Say(status=503), "answered 503 Service Unavailable"),
+}
+
+
+@pytest.mark.parametrize(("say", "expected"), LAYER_FAULTS.values(), ids=LAYER_FAULTS)
+def test_a_layer_that_does_not_come_is_a_clear_error(say: Say, expected: str, server: Server) -> None:
+    server.says(BLOB, say)
+    with pytest.raises(ExternalError) as raised:
+        download(server, timeout=0.2 if say.drip else 5.0)
+    assert expected in str(raised.value)
+
+
+def test_a_manifest_that_was_asked_for_by_digest_has_that_digest(server: Server) -> None:
+    server.holds("a/b", LAYER, GOOD, **{"Docker-Content-Digest": hashed(GOOD)})
+    with pytest.raises(ExternalError, match=f"announces {LAYER} and delivers {hashed(GOOD)}"):
+        registries().manifest(server.host, "a/b", LAYER)

@@ -156,7 +156,7 @@ def _is_a_trace(name: str) -> bool:
 
 
 def _is_worth_keeping(data: bytes) -> bool:
-    return MARK in data or b"script_location" in data
+    return MARK in data or b"[alembic]" in data
 
 
 def _named(path: str, data: Found) -> Iterator[str]:

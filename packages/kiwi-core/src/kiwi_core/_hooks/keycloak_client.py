@@ -255,8 +255,12 @@ class Keycloak:
             case 403:
                 hint = "Keycloak lets nobody sign in without TLS from there: give its https:// URL"
                 return Forbidden(Problem(f"{who} may not sign in: {said or 'forbidden'}", hint=hint))
-            case _:
+            case 400:
+                # Not Refused: the password is right, so that of the generation before would not do.
                 hint = (
-                    "its password is another one, or the account is locked or has something to do at its next sign-in"
+                    "let that account sign in to Keycloak's console once, which asks for what is missing, or unlock it"
                 )
+                return HookError(Problem(f"{who} cannot sign in: {said or 'bad request'}", hint=hint))
+            case _:
+                hint = "its password is another one, or too many wrong ones have locked the account for a while"
                 return Refused(Problem(f"{who} is not let in: {said or reply.status}", hint=hint))

@@ -109,6 +109,41 @@ class OidcClientState(Desired):
         """The client, its realm and its server."""
         return f"client {self.client_id} in realm {self.admin.realm} at {self.admin.at}"
 
+    def wanted(self) -> OidcClientFound:
+        """Return what is there when all is as it is wanted."""
+        is_public = self.secret is None
+        flags: dict[str, object] = {
+            "enabled": True,
+            "bearerOnly": False,
+            "publicClient": is_public,
+            "standardFlowEnabled": bool(self.redirect_uris),
+            "implicitFlowEnabled": False,
+            "directAccessGrantsEnabled": False,
+            "serviceAccountsEnabled": self.service_account,
+            "fullScopeAllowed": self.full_scope,
+        }
+        attributes = {
+            PKCE: "S256" if self.pkce else "",
+            POST_LOGOUT: SEPARATOR.join(self.post_logout_uris) or NOWHERE,
+            **dict.fromkeys(OFF, ""),
+            **self.attributes,
+        }
+        have_scopes = self.default_scopes is not None
+        return OidcClientFound(
+            is_admin_current=True,
+            is_there=True,
+            owner=self.owner,
+            is_secret_right=True,
+            flags=flags if is_public else {**flags, "clientAuthenticatorType": "client-secret"},
+            attributes=attributes,
+            redirect_uris=frozenset(self.redirect_uris),
+            web_origins=frozenset(self.web_origins),
+            mappers={name: mapper.completed for name, mapper in self.mappers.items()},
+            default_scopes=frozenset(self.default_scopes or ()) if have_scopes else None,
+            optional_scopes=frozenset(self.optional_scopes) if have_scopes else None,
+            roles=frozenset(self.roles),
+        )
+
     def observe(self, session: Session) -> OidcClientFound:
         """Look at the client; and at its roles, where some are wanted."""
         keycloak = self._keycloak(session)
@@ -119,7 +154,7 @@ class OidcClientState(Desired):
         if client.get("protocol") != PROTOCOL:
             hint = "it is for something else: give the use another name, or delete that client"
             raise HookError(Problem(f"{self.subject} is there, and speaks {client.get('protocol')}", hint=hint))
-        wanted, attributes = self._wanted(), mapping_in(client.get("attributes"))
+        wanted, attributes = self.wanted(), mapping_in(client.get("attributes"))
         have_scopes = self.default_scopes is not None
         return OidcClientFound(
             is_admin_current=is_current,
@@ -238,44 +273,9 @@ class OidcClientState(Desired):
         given = {SERVICE_ACCOUNT} if self.service_account else set[str]()
         return frozenset(given - {*(self.default_scopes or ())})
 
-    def _wanted(self) -> OidcClientFound:
-        """Return what is to be found."""
-        is_public = self.secret is None
-        flags: dict[str, object] = {
-            "enabled": True,
-            "bearerOnly": False,
-            "publicClient": is_public,
-            "standardFlowEnabled": bool(self.redirect_uris),
-            "implicitFlowEnabled": False,
-            "directAccessGrantsEnabled": False,
-            "serviceAccountsEnabled": self.service_account,
-            "fullScopeAllowed": self.full_scope,
-        }
-        attributes = {
-            PKCE: "S256" if self.pkce else "",
-            POST_LOGOUT: SEPARATOR.join(self.post_logout_uris) or NOWHERE,
-            **dict.fromkeys(OFF, ""),
-            **self.attributes,
-        }
-        have_scopes = self.default_scopes is not None
-        return OidcClientFound(
-            is_admin_current=True,
-            is_there=True,
-            owner=self.owner,
-            is_secret_right=True,
-            flags=flags if is_public else {**flags, "clientAuthenticatorType": "client-secret"},
-            attributes=attributes,
-            redirect_uris=frozenset(self.redirect_uris),
-            web_origins=frozenset(self.web_origins),
-            mappers={name: mapper.completed for name, mapper in self.mappers.items()},
-            default_scopes=frozenset(self.default_scopes or ()) if have_scopes else None,
-            optional_scopes=frozenset(self.optional_scopes) if have_scopes else None,
-            roles=frozenset(self.roles),
-        )
-
     def _differing(self, observed: OidcClientFound) -> Iterator[str]:
         """Yield the names of what one request can set, and what is to be set."""
-        wanted = self._wanted()
+        wanted = self.wanted()
         yield from (
             words for field, words in SET_TOGETHER.items() if getattr(observed, field) != getattr(wanted, field)
         )
@@ -284,7 +284,7 @@ class OidcClientState(Desired):
 
     def _form(self, session: Session) -> Mapping[str, object]:
         """Return the client as Keycloak is told; web origins in any case, or Keycloak makes some of the redirect URIs."""
-        wanted = self._wanted()
+        wanted = self.wanted()
         secret = {"secret": session.secret(self.secret)} if self.secret else {}
         return {
             "clientId": self.client_id,
@@ -306,7 +306,7 @@ class OidcClientState(Desired):
 
     def _scope_steps(self, observed: OidcClientFound) -> Iterator[Step]:
         """Yield the steps to the wanted scopes: first away, since a client has each in one sort only."""
-        wanted = self._wanted()
+        wanted = self.wanted()
         sorts = {
             "default": (observed.default_scopes or frozenset(), wanted.default_scopes or frozenset()),
             "optional": (observed.optional_scopes or frozenset(), wanted.optional_scopes or frozenset()),

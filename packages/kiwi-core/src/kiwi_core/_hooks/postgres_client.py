@@ -35,6 +35,8 @@ LONGEST_STATEMENT: Final = 120.0
 SETTINGS: Final = {
     # Whoever owns a database may put functions into its schemas; the administrator must never call one by accident.
     "search_path": "pg_catalog",
+    # … and whoever owns one may set these for it.
+    "default_transaction_read_only": "off",
     "statement_timeout": f"{LONGEST_STATEMENT:.0f}s",
     "lock_timeout": "15s",
     "client_min_messages": "warning",
@@ -193,8 +195,7 @@ def why_not(said: str, whom: str, *, used_password: bool) -> HookError:
         whom: the server and the account.
         used_password: whether the server had asked for the password when it failed.
     """
-    lines = said.strip().splitlines()
-    words = lines[-1].strip() if lines else ""
+    words = said.strip().partition("\n")[0]
     if "server did not complete authentication" in said:
         return _lets_in_anybody(whom)
     if "authentication method requirement" in said:
@@ -395,6 +396,7 @@ class Connection:
             return Forbidden(Problem(f"{where}: {self._server.user} lacks {needs}: {said}", hint=f"give it {needs}"))
         hint = {
             "55P03": "another run, or a person, holds a lock on it",
+            "3F000": "a schema has to be there before; where the component makes it itself, grant in a post hook",
             "25006": "it is a standby, or being switched over: the hook needs the server that can be written to",
         }.get(state)
         return form(Problem(f"{where}: {said}", hint=hint))

@@ -256,11 +256,13 @@ class DatabaseState(Desired):
             if step.action == "set administrator's password":
                 connection.set_own_password()
                 return
-            found = self._take_rights(connection)
+            if not connection.is_superuser:
+                self._take_rights(connection)
             match step.action:
                 case "create database":
                     self._create(step, connection)
                 case "mark database":
+                    found = self._named(connection)
                     comment = sql.Literal(marked(found.comment if found else None, self.owner))
                     statement = "COMMENT ON DATABASE {database} IS {comment}"
                     connection.do(str(step), statement, needs=NEEDS_OWNER, database=self.database, comment=comment)
@@ -287,9 +289,14 @@ class DatabaseState(Desired):
             made_with=made_with,
         )
 
-    def _take_rights(self, connection: Connection) -> _Named | None:
-        """Take the rights of both the role that it is to belong to and the one that it belongs to; return what is there."""
-        found = connection.one(
+    def _take_rights(self, connection: Connection) -> None:
+        """Take the rights of the role that it is to belong to, and of the one that it belongs to."""
+        found = self._named(connection)
+        for role in dict.fromkeys((self.role, found.role if found else self.role)):
+            connection.take_rights_of(role)
+
+    def _named(self, connection: Connection) -> _Named | None:
+        return connection.one(
             f"read the comment of database {self.database}",
             _Named,
             """
@@ -299,9 +306,6 @@ class DatabaseState(Desired):
             """,
             database=self.database,
         )
-        for role in {self.role, found.role if found else self.role}:
-            connection.take_rights_of(role)
-        return found
 
     def _install(self, extension: str, session: Session) -> None:
         from psycopg import sql

@@ -73,7 +73,7 @@ def value_of(folder: Path, key: SecretKey, seed: str = SEED) -> str:
     declared += [phase.secret for phase in stack.phases.values() if phase.secret]
     (value,) = [secret.data[key.key] for secret in declared if secret.name == key.secret]
     named = [late for _, late in late_leaves(value) if isinstance(late, Credential)]
-    return evaluate(value, derive_all(Seed(seed), named))  # type: ignore[arg-type]  # no external is a password here
+    return evaluate(value, derive_all(Seed(seed), named))
 
 
 def admin_of(folder: Path, secret: str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Generator
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, LiteralString
+from typing import Literal
 
 import psycopg
 import pytest
@@ -22,7 +22,6 @@ from kiwi_core._model.task import Task, Tasks
 from kiwi_core._spec.convert import Converter
 from kiwi_core.errors import HookError, PluginError
 from kiwi_core.testing import trial
-from psycopg import sql
 from testbed.postgres import Postgres
 
 ADMIN = SecretKey("pg", "password")
@@ -47,7 +46,7 @@ def live(postgres: Postgres) -> Generator[Postgres]:
     do(postgres, "postgres", "DROP DATABASE IF EXISTS onyx WITH (FORCE)")
 
 
-def do(server: Postgres, database: str, *statements: LiteralString) -> None:
+def do(server: Postgres, database: str, *statements: str) -> None:
     with psycopg.connect(
         host=server.host,
         port=server.port,
@@ -57,7 +56,7 @@ def do(server: Postgres, database: str, *statements: LiteralString) -> None:
         autocommit=True,
     ) as connection:
         for statement in statements:
-            connection.execute(sql.SQL(statement))
+            connection.execute(statement.encode())
 
 
 def migrated(server: Postgres, *revisions: str) -> None:

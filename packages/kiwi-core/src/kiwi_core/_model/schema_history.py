@@ -44,14 +44,17 @@ class History:
 
     Attributes:
         revisions: each with its parents.
+        ends: its heads, where a capture says them: two that an old release had may have been joined since, by other
+            parents; None to tell them from the revisions.
     """
 
     revisions: Mapping[str, tuple[str, ...]] = attrs.field(hash=False, repr=False)
+    ends: tuple[str, ...] | None = None
 
     @functools.cached_property
     def heads(self) -> tuple[str, ...]:
         """The revisions that no other builds on: what a migration of the image ends at."""
-        return heads_of(self.revisions)
+        return heads_of(self.revisions) if self.ends is None else self.ends
 
     @functools.cached_property
     def circle(self) -> tuple[str, ...]:
@@ -104,7 +107,8 @@ def carried_by(capture: SchemaCapture, tag: str) -> Carried:
     heads = capture.tags[tag]
     if capture.tool in ORDERED:
         return Level(tool=capture.tool, version=heads[0] if heads else "")
-    return History(revisions={name: capture.revisions[name] for name in closure(heads, capture.revisions)})
+    whole = {name: capture.revisions[name] for name in closure(heads, capture.revisions)}
+    return History(revisions=whole, ends=heads)
 
 
 class Standing(enum.StrEnum):

@@ -45,6 +45,9 @@ def test_every_name_is_exported_by_the_module_that_it_comes_from() -> None:
         assert name in module.__all__
 
 
+CLIENTS = {"psycopg", "pymysql", "minio", "urllib3"}
+
+
 @pytest.mark.parametrize("module", PUBLIC)
 def test_what_a_public_module_lists_is_sorted_and_there(module: str) -> None:
     found = importlib.import_module(module)
@@ -57,7 +60,12 @@ def test_what_a_public_module_lists_is_sorted_and_there(module: str) -> None:
 def test_what_a_module_lists_is_there(path: Path) -> None:
     names = listed(path.read_text("utf-8"))
     parts = path.relative_to(ROOT.parent).with_suffix("").parts
-    module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    try:
+        module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    except ModuleNotFoundError as error:
+        if error.name not in CLIENTS:
+            raise
+        pytest.skip(f"{error.name} is not installed: the extra kiwi-core[hooks] brings it")
     assert len(set(names)) == len(names)
     assert [name for name in names if not hasattr(module, name)] == []
 

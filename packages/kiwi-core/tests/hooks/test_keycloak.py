@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kiwi_core import Asked, Credential, Home, Oidc, OidcBinding, OidcOffer, Postgres, SecretKey
 from kiwi_core._hooks.keycloak import OidcClient
@@ -163,6 +163,7 @@ def test_a_server_is_named_by_host_and_port() -> None:
 
 
 @given(st.text(), st.text())
+@example("", "/")
 def test_what_is_shown_of_a_url_holds_no_secret(user: str, rest: str) -> None:
     mark = "S3cr3t"
     for url in (f"https://{user}:{mark}@host/{rest}", f"https://host/path?{rest}{mark}", f"//host/path#{mark}"):

@@ -36,7 +36,7 @@ def bracketed(host: str) -> str:
 def shown(url: str) -> str:
     """Return a URL without what may be secret in it: user, query, fragment and control characters."""
     text = re.sub(r"[^!-~]", "?", re.split(r"[?#]", url, maxsplit=1)[0])
-    scheme, mark, rest = text.rpartition("//")
+    scheme, mark, rest = text.partition("//")
     authority, slash, path = rest.partition("/")
     return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}" if mark else text
 

@@ -155,7 +155,7 @@ class _Contract:
                 if pin is not None and pin.tag not in seen:
                     seen.add(pin.tag)
                     yield f"commit {commit.revision[:12]}", pin
-                if is_restored and texts is commit.after:
+                if is_restored:
                     return
 
     def _pinned(self, text: str) -> tuple[ImagePin | None, bool]:

@@ -31,7 +31,7 @@ __all__ = ["Http", "Reply"]
 LONGEST_REQUEST: Final = 30.0
 """Seconds; a server that is starting may be slow."""
 MOST_BYTES: Final = 8 << 20
-"""How long an answer may be: the list of a thousand clients of Keycloak takes 2 MB."""
+"""How long an answer may be; a hundred clients of Keycloak take less than one."""
 NO_HEADER: Final = re.compile(r"[^\t -~]")
 """What a header's value cannot hold; http.client would show the value in its error."""
 NOT_READY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})

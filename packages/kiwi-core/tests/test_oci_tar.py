@@ -58,7 +58,13 @@ def without_dots(name: str) -> str:
 
 
 def test_links_and_devices_are_told_apart() -> None:
-    members: list[Member] = [("a", b"x"), ("b", link("a")), ("c", link("./a", tarfile.LNKTYPE)), ("d", device), ("e/", None)]
+    members: list[Member] = [
+        ("a", b"x"),
+        ("b", link("a")),
+        ("c", link("./a", tarfile.LNKTYPE)),
+        ("d", device),
+        ("e/", None),
+    ]
     found = [entry for entry, _ in read(tar(members))]
     assert [(entry.path, entry.kind, entry.target) for entry in found] == [
         ("a", "file", ""),

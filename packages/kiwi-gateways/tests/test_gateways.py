@@ -3,8 +3,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+import attrs
 import pytest
-from kiwi_core import Credential, External, Gateway, Lane, Pin, SharedOffer, Text, Value
+from kiwi_core import Credential, External, Gateway, Lane, LlmOffer, Pin, SharedOffer, Text, Value
 from kiwi_core.testing import CLUSTER, ComponentKit, Trial, trial
 from kiwi_gateways import CertManager, IngressNginx, LiteLlm, Model, SearXng
 
@@ -319,3 +320,25 @@ def test_the_issuer_is_declared_by_its_name() -> None:
 def test_settings_out_of_range_are_refused(gateway: type[Gateway], settings: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=[*settings][-1]):
         gateway(**settings)  # type: ignore[arg-type]
+
+
+def test_each_customer_has_a_key_that_its_own_tree_derives_as_well() -> None:
+    found = trial(LITELLM)
+    secrets = at(found.values("foundation-llm-gateway"), "secrets.litellm-post")
+    (offer,) = [item for item in LITELLM.declare().offers if isinstance(item, LlmOffer)]
+    assert secrets == {"trial.kiwi-llm-gateway.virtual-key": offer.key("trial")}
+    (here,), (there,) = (
+        [part for part in key.segments if isinstance(part, Credential)] for key in (offer.key("trial"), offer.key())
+    )
+    assert (here.scope, here.purpose) == (there.scope, there.purpose)
+    assert set(found.needs("litellm-post")) == {"foundation-llm-gateway", "litellm", "litellm-db"}
+
+
+def test_the_key_of_a_customer_with_a_seed_of_its_own_is_an_external() -> None:
+    (customer,) = CLUSTER.customers
+    cluster = attrs.evolve(CLUSTER, customers=(attrs.evolve(customer, has_own_seed=True),))
+    secrets = at(trial(LITELLM, cluster=cluster).values("foundation-llm-gateway"), "secrets.litellm-post")
+    assert isinstance(secrets, Mapping)
+    (key,) = secrets.values()
+    assert isinstance(key, Text)
+    assert [part.name for part in key.segments if isinstance(part, External)] == ["trial-virtual-key"]

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kiwi_core._derive.password import derive_password as derive_password
+    from kiwi_core._hooks.http_seed import Bearer as Bearer
+    from kiwi_core._hooks.http_seed import Call as Call
+    from kiwi_core._hooks.http_seed import FormLogin as FormLogin
+    from kiwi_core._hooks.http_seed import HttpSeed as HttpSeed
     from kiwi_core._hooks.keycloak import OidcClient as OidcClient
     from kiwi_core._hooks.keycloak_parts import OidcMapper as OidcMapper
     from kiwi_core._hooks.postgres import PostgresDatabase as PostgresDatabase
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from kiwi_core._hooks.seed import Seed as Seed
     from kiwi_core._hooks.seed_rows import Ref as Ref
     from kiwi_core._hooks.seed_rows import Rows as Rows
+    from kiwi_core._hooks.virtual_key import VirtualKey as VirtualKey
     from kiwi_core._model.bound import Bound as Bound
     from kiwi_core._model.cluster import ApiServer as ApiServer
     from kiwi_core._model.cluster import Cluster as Cluster
@@ -116,6 +121,8 @@ _HOMES: Final = {
         "_hooks.seed": "Seed",
         "_hooks.seed_rows": "Ref Rows",
         "_hooks.restart": "Restart",
+        "_hooks.http_seed": "Bearer Call FormLogin HttpSeed",
+        "_hooks.virtual_key": "VirtualKey",
         "bound": "Bound",
         "cluster": "ApiServer Cluster Customer Dns",
         "component": "Component Declaration Gateway Release Wiring",
@@ -145,10 +152,12 @@ __all__ = [
     "AlembicSchema",
     "ApiServer",
     "Asked",
+    "Bearer",
     "Bound",
     "Bucket",
     "BucketBinding",
     "BucketOffer",
+    "Call",
     "Caller",
     "Cluster",
     "Component",
@@ -161,9 +170,11 @@ __all__ = [
     "Endpoint",
     "ExistingServices",
     "External",
+    "FormLogin",
     "Gateway",
     "Home",
     "Hook",
+    "HttpSeed",
     "Image",
     "Ingress",
     "IngressBinding",
@@ -229,6 +240,7 @@ __all__ = [
     "Tier",
     "Use",
     "Value",
+    "VirtualKey",
     "Wiring",
     "Workload",
     "checksum",

@@ -45,9 +45,20 @@ def kiwistack_services() -> Sequence[type[Offer]]:
 @hookimpl
 def kiwistack_hooks() -> Sequence[type[Desired]]:
     """Ship the core's kinds of hooks."""
-    from kiwi_core._hooks import keycloak_state, postgres_database, postgres_role, restart, s3_state, schema_check, seed
+    from kiwi_core._hooks import (
+        http_seed_state,
+        keycloak_state,
+        postgres_database,
+        postgres_role,
+        restart,
+        s3_state,
+        schema_check,
+        seed,
+        virtual_key_state,
+    )
 
     return [
+        http_seed_state.HttpSeedState,
         keycloak_state.OidcClientState,
         postgres_database.DatabaseState,
         postgres_role.RoleState,
@@ -55,6 +66,7 @@ def kiwistack_hooks() -> Sequence[type[Desired]]:
         s3_state.BucketState,
         schema_check.SchemaState,
         seed.SeedState,
+        virtual_key_state.VirtualKeyState,
     ]
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 from kiwi_core import (
     Bound,
+    Customer,
     Declaration,
     Egress,
     External,
@@ -27,6 +28,7 @@ from kiwi_core import (
     SecretKey,
     Stage,
     Value,
+    VirtualKey,
     Wiring,
     Workload,
     checksum,
@@ -82,7 +84,7 @@ def _distinct(_instance: object, _attribute: object, value: tuple[Model, ...]) -
 class LiteLlm(Gateway):
     """LiteLLM: one API for the language models that a cluster shares, with a virtual key for each customer.
 
-    Its values name no customer: keys, teams and budgets are made at its API. It keeps what they have spent, and no
+    Its values name no customer: keys and teams are made at its API, by a hook for each customer of the cluster. It keeps what they have spent, and no
     prompt and no answer.
 
     The keys of model APIs come from outside, so no seed derives them: they are externals of the cluster's repository.
@@ -117,9 +119,14 @@ class LiteLlm(Gateway):
                     admin=SecretKey("litellm-db-admin", "password"),
                     pods={"app.kubernetes.io/instance": "litellm-db"},
                 ),
-                LlmOffer(namespace=self.namespace, release="litellm", service="litellm", pods=PODS),
+                self._offer,
             ),
+            scopes=(self.namespace,),
         )
+
+    @property
+    def _offer(self) -> LlmOffer:
+        return LlmOffer(namespace=self.namespace, release="litellm", service="litellm", pods=PODS, is_hooked=True)
 
     def wire(self, bound: Bound) -> Wiring:
         """Wire both charts to Secrets that are derived here."""
@@ -136,6 +143,9 @@ class LiteLlm(Gateway):
         return Wiring(
             secrets=(admin, database, master, salt, *keys),
             pre=(PostgresRole(on=DB), PostgresDatabase(on=DB)),
+            post=tuple(
+                self._virtual_key(customer, SecretKey(master.name, "masterkey")) for customer in bound.customers
+            ),
             network=self._network(),
             overlay={
                 "litellm-db": {
@@ -185,6 +195,19 @@ class LiteLlm(Gateway):
                     "serviceMonitor": {"enabled": False},
                 },
             },
+        )
+
+    def _virtual_key(self, customer: Customer, master: SecretKey) -> VirtualKey:
+        """Return the hook of a customer's key, which the customer's own tree derives as well."""
+        key = text(
+            "sk-{key}",
+            key=External(f"{customer.slug}-virtual-key", "the customer's seed is its own, and so is the key"),
+        )
+        return VirtualKey(
+            customer=customer.slug,
+            url=f"http://{self._offer.service}:{self._offer.port}",
+            master=master,
+            key=key if customer.has_own_seed else self._offer.key(customer.slug),
         )
 
     def _model_keys(self) -> tuple[Secret, ...]:

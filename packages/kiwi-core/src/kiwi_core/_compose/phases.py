@@ -199,7 +199,7 @@ class Lender:
 
     def _put(self, value: Secretive) -> SecretKey:
         named = [part for part in parts_of(value) if isinstance(part, Credential | External)]
-        base = ".".join(_NO_KEY.sub(".", part.name) for part in named) or "text"
+        base = ".".join(_NO_KEY.sub(".", part.name).strip(".") for part in named) or "text"
         generation = max((part.generation for part in named if isinstance(part, Credential)), default=1)
         base += f".{generation}" if generation > 1 else ""
         name, number = base, 1

@@ -7,7 +7,7 @@ deleted, and what else stands in a table is left alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Ref", "Rows", "Seed", "SeedState", "Seeded"]
 
-
-def _on_postgres(_instance: object, attribute: attrs.Attribute[Any], value: tuple[object, ...]) -> None:
-    if len(value) != 1 or not isinstance(value[0], Postgres):
-        raise ValueError(f"{attribute.name}: found {value!r}, expected one use of a database: Postgres('onyx')")
+VERSION_TABLE: Final = "alembic_version"
 
 
-def _uses(value: Postgres | tuple[Postgres, ...]) -> tuple[Postgres, ...]:
-    return (value,) if isinstance(value, Postgres) else value
+def _database(hook: Hook) -> Postgres:
+    if len(hook.on) != 1 or not isinstance(hook.on[0], Postgres):
+        raise TypeError(f"on: found {hook.on!r}, expected one use of a database: Postgres('onyx')")
+    return hook.on[0]
 
 
 @attrs.frozen(kw_only=True)
@@ -58,20 +57,21 @@ class Seed(Hook):
     A secret in a row is compared by the server, and never shown. A server that logs statements logs it with them.
 
     Attributes:
-        on: the database.
         tables: rows, in the order in which they are written: what a Ref names stands before it.
         schema: what they were written for; None where no migration tool keeps a version of the schema.
     """
 
     kind: ClassVar[str] = "seed"
 
-    on: tuple[Postgres, ...] = attrs.field(converter=_uses, validator=_on_postgres)
     tables: tuple[Rows, ...] = attrs.field(validator=[many, attrs.validators.min_len(1), check_distinct])
     schema: AlembicSchema | None = None
 
+    def __attrs_post_init__(self) -> None:
+        _database(self)
+
     def desired(self, lent: Lent) -> SeedState:
         """Return the rows, and the database with its own role."""
-        binding = lent.binding(self.on[0])
+        binding = lent.binding(_database(self))
         return SeedState(
             owner=lent.owner,
             host=binding.host,
@@ -82,7 +82,7 @@ class Seed(Hook):
             tables=tuple(state_of(rows, lent.secret) for rows in self.tables),
             needs_minimum=self.schema.minimum if self.schema else "",
             needs_revisions=lent.versions_with(self.schema) if self.schema else (),
-            version_table=self.schema.table if self.schema else "alembic_version",
+            version_table=self.schema.table if self.schema else VERSION_TABLE,
         )
 
 
@@ -124,7 +124,7 @@ class SeedState(Desired):
     tables: tuple[RowsState, ...]
     needs_minimum: str = ""
     needs_revisions: tuple[str, ...] = ()
-    version_table: str = attrs.field(default="alembic_version", validator=check_table)
+    version_table: str = attrs.field(default=VERSION_TABLE, validator=check_table)
 
     @property
     def subject(self) -> str:

@@ -28,7 +28,8 @@ from kiwi_core.testing._components import (
     load_schema,
     trial,
 )
-from kiwi_core.testing._hooks import HookProofs, ProofServer, Rotated
+from kiwi_core.testing._hooks import HookProofs
+from kiwi_core.testing._kinds import ProofServer, Rotated
 
 __all__ = [
     "CLUSTER",

@@ -204,7 +204,6 @@ class Witness:
         self._patience = patience
         self._secrets: dict[SecretKey, str] = {}
         self._requests = _Requests(self.hear)
-        self.heard = 0
 
     def session(self, desired: Desired, *, seconds: float | None = None, watch: _Audit | None = None) -> Session:
         """Return a session that can read the secrets of a desired state."""
@@ -315,7 +314,6 @@ class Witness:
         Raises:
             AssertionError: there is one; which, but not its value.
         """
-        self.heard += len(texts)
         for key, value in self._secrets.items():
             for form in _forms(value):
                 if any(form in text for text in texts):

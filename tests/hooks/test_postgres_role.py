@@ -96,7 +96,7 @@ class RoleProofs(HookProofs):
             "createdb": lambda: self.hands.do(f'ALTER ROLE "{ROLE}" NOCREATEDB'),
             "createrole": lambda: self.hands.do(f'ALTER ROLE "{ROLE}" CREATEROLE'),
             "expires": lambda: self.hands.do(f"ALTER ROLE \"{ROLE}\" VALID UNTIL '2020-02-20'"),
-            "member_of": lambda: self.hands.do(f'REVOKE {GROUP} FROM "{ROLE}"'),
+            "member_of": lambda: self.hands.do(f"SET ROLE {self.account}", f'REVOKE {GROUP} FROM "{ROLE}"'),
         }
 
     def wrong_account(self) -> RoleState:

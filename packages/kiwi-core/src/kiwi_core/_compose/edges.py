@@ -209,18 +209,21 @@ def _hook_edges(
     """Yield the edges of a component's hooks.
 
     A pre hook may act on a service that the component itself runs, or that needs one of the component's releases: it
-    goes before the others alone. A release of an earlier stage uses none of what a hook acts on, and does not wait.
+    goes before the others alone. A release of an earlier stage that uses none of what a hook acts on does not wait.
     """
     for phase, hooks in _phases(part):
         hooked = f"{part.name}-{phase}"
         yield _after(base, hooked)
         providers = list(_providers(hooks, bound))
         yield from (Edge(provider, hooked, because) for provider, because in providers)
+        acted_on = {use.key for hook in hooks for use in hook.on}
         first = _with_needs({provider for provider, _ in providers}, needs)
         for release in part.declaration.releases:
             if phase == "post":
                 yield Edge(release.name, hooked, f"it is a post hook of {part.name}")
-            elif release.name not in first and release.stage.number >= stages[hooked].number:
+            elif release.name not in first and (
+                release.stage.number >= stages[hooked].number or any(use.key in acted_on for use in release.uses)
+            ):
                 yield Edge(hooked, release.name, f"it is a pre hook of {part.name}")
 
 

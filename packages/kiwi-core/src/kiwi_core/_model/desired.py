@@ -162,7 +162,11 @@ class Session:
         except Refused:
             if value.previous is None:
                 raise
+        try:
             return enter(self._read(value.previous)), False
+        except Refused:
+            # Another run may have set the current one in between.
+            return enter(self._read(value.current)), True
 
     def client(self, key: object, make: Callable[[], T], close: Callable[[T], None] = lambda _: None) -> T:
         """Return a connection that is kept for the session, made when it is first asked for.

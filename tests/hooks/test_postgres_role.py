@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import ClassVar
+from typing import ClassVar, LiteralString
 
 import attrs
 import pytest
@@ -46,7 +46,7 @@ def hands() -> Generator[Hands]:
 
 class RoleProofs(HookProofs):
     missing = "CREATEROLE"
-    account: ClassVar[str]
+    account: ClassVar[LiteralString]
 
     @pytest.fixture(autouse=True)
     def _server(self, hands: Hands) -> None:

@@ -7,13 +7,13 @@ where it would be, and roles get a SCRAM verifier that is computed here, so that
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, Final, LiteralString, TypeVar
 
 import attrs
 
+from kiwi_core._hooks.exclusive import Exclusive, digest_of
 from kiwi_core._hooks.postgres_parts import PostgresServer
 from kiwi_core._model.desired import Session
 from kiwi_core.errors import Conflict, ExternalError, Forbidden, HookError, Problem, Refused, Unreachable
@@ -210,7 +210,7 @@ def why_not(said: str, whom: str, *, used_password: bool) -> HookError:
     return form(Problem(what, hint=hint if is_password else None))
 
 
-class Connection:
+class Connection(Exclusive):
     """A connection of the administrator to one database.
 
     Attributes:
@@ -223,7 +223,6 @@ class Connection:
         self._opened = opened
         self._server = server
         self._session = session
-        self._lock: int | None = None
         self.is_current = is_current
         self.is_superuser = opened.pgconn.parameter_status(b"is_superuser") == b"on"
         self.version = opened.info.server_version
@@ -339,38 +338,15 @@ class Connection:
                 role=role,
             )
 
-    @contextlib.contextmanager
-    def exclusively(self, subject: str, is_so: Callable[[], bool]) -> Generator[None]:
-        """Do something while no other run does anything to the same subject; keep others out until :meth:`release`.
+    def lock(self, subject: str) -> None:
+        """Take a lock of the database that it is signed in to: the same one for all runs."""
+        query: LiteralString = "SELECT pg_advisory_lock(%(lock)s)::text AS answer"
+        self.rows(f"lock {subject}", _Answer, query, lock=_number(subject))
 
-        Args:
-            subject: what is locked, such as ``role onyx``.
-            is_so: tells, once others are kept out, whether it is still to be done.
-
-        Raises:
-            Conflict: it is not.
-        """
-        try:
-            if self._lock is None:
-                self._take_lock(subject)
-                _make_sure(is_so(), f"{self._server.at}: {subject}")
-            yield
-        except BaseException:
-            with contextlib.suppress(HookError):
-                self.release()
-            raise
-
-    def _take_lock(self, subject: str) -> None:
-        # Locks of this kind belong to one database: it is the same one for all runs.
-        lock = int.from_bytes(hashlib.sha256(f"kiwistack {subject}".encode()).digest()[:8], signed=True)
-        self.rows(f"lock {subject}", _Answer, "SELECT pg_advisory_lock(%(lock)s)::text AS answer", lock=lock)
-        self._lock = lock
-
-    def release(self) -> None:
-        """Let other runs in again."""
-        if self._lock is not None:
-            lock, self._lock = self._lock, None
-            self.rows("unlock", _Answer, "SELECT pg_advisory_unlock(%(lock)s) AS answer", lock=lock)
+    def unlock(self, subject: str) -> None:
+        """Give it back."""
+        query: LiteralString = "SELECT pg_advisory_unlock(%(lock)s) AS answer"
+        self.rows(f"unlock {subject}", _Answer, query, lock=_number(subject))
 
     @contextlib.contextmanager
     def _request(self, words: str, *, needs: str) -> Generator[None]:
@@ -402,9 +378,8 @@ class Connection:
         return form(Problem(f"{where}: {said}", hint=hint))
 
 
-def _make_sure(is_so: bool, what: str) -> None:  # noqa: FBT001 -- it is the question
-    if not is_so:
-        raise Conflict(f"{what}: another run was faster")
+def _number(subject: str) -> int:
+    return int.from_bytes(digest_of(subject)[:8], signed=True)
 
 
 @attrs.frozen

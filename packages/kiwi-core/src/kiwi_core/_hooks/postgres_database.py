@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -358,11 +357,11 @@ class DatabaseState(Desired):
         Raises:
             HookError: something is not so.
         """
+        connection = self._connect(session)
         try:
             super().verify(session)
         finally:
-            with contextlib.suppress(HookError):
-                self._connect(session).release()
+            connection.release()
 
     def orphans(self, session: Session, wanted: Sequence[Desired]) -> Sequence[Orphan]:
         """Return the databases that bear the owner's mark and are not wanted; each holds its tables and large objects."""

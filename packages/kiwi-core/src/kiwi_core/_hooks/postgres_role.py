@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -285,8 +284,7 @@ class RoleState(Desired):
                     Problem(f"{self.subject}: its password is set, and the server takes another", hint=hint)
                 )
         finally:
-            with contextlib.suppress(HookError):
-                connection.release()
+            connection.release()
 
     def orphans(self, session: Session, wanted: Sequence[Desired]) -> Sequence[Orphan]:
         """Return the roles that bear the owner's mark and are not wanted; a role holds what it owns."""

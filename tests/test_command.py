@@ -96,7 +96,7 @@ def test_words_that_are_wrong_are_usage_and_exit_2(words: list[str], capsys: pyt
 def test_strict_takes_the_unproven_as_a_finding(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", CUSTOMER]) == 0
     assert main(["check", CUSTOMER, "--strict"]) == 1
-    assert "unproven: [f] component onyx" in capsys.readouterr().out
+    assert "unproven: [b] release onyx" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -127,5 +127,5 @@ def test_a_lane_may_refuse_the_unproven(tmp_path: Path, capsys: pytest.CaptureFi
     settings = customer / "kiwi.toml"
     settings.write_text('strict = ["dev", "stable"]\n' + settings.read_text(encoding="utf-8"), encoding="utf-8")
     assert main(["build", str(customer)]) == 1
-    assert "unproven: [f] component onyx" in capsys.readouterr().out
+    assert "unproven: [b] release onyx" in capsys.readouterr().out
     assert not (customer / "generated").exists()

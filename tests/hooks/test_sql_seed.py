@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import attrs
-import psycopg
 import pytest
+from hooks.seed_hands import API_KEY, DATABASE, EMPTY, NEXT_API_KEY, PASSWORD, READER, ROLE, SECRETS, WEAK, WRONG, Hands
 from kiwi_core._hooks.converge import converge
 from kiwi_core._hooks.seed import SeedState
 from kiwi_core._hooks.seed_rows import Ref, Rows, RowsState, SeedValue, state_of
@@ -16,40 +16,8 @@ from kiwi_core._model.desired import Mounted, Session
 from kiwi_core._model.secrets import SecretKey
 from kiwi_core.errors import Conflict, HookError
 from kiwi_core.testing import HookProofs, Rotated
-from psycopg import sql
 from testbed.postgres import Postgres
-from testbed.tools import ToolError
 
-DATABASE = "onyx"
-ROLE, READER = "onyx", "reader"
-PASSWORD, WRONG, WEAK = (SecretKey("onyx-db", name) for name in ("password", "wrong", "weak"))
-API_KEY, NEXT_API_KEY = SecretKey("onyx-llm", "key"), SecretKey("onyx-llm", "next")
-SECRETS = {
-    PASSWORD: "0f2b1c9a77de4c1a",
-    WRONG: "not-the-password",
-    WEAK: "d41d8cd98f00b204",
-    API_KEY: "sk-3c363836cf4e16666669a25da280a186",
-    NEXT_API_KEY: "sk-1f3870be274f6c49b3e31a0c6728957f",
-}
-SCHEMA: LiteralString = """
-    CREATE TYPE flow AS ENUM ('CHAT', 'VISION');
-    CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
-    INSERT INTO alembic_version VALUES ('f220515df7b4');
-    CREATE TABLE llm_provider (
-        id serial PRIMARY KEY, name text, provider varchar(40) NOT NULL, api_base text, api_key text,
-        custom_config jsonb, groups text[], weight real, created timestamptz NOT NULL
-    );
-    CREATE TABLE model_configuration (
-        id serial PRIMARY KEY, llm_provider_id integer NOT NULL REFERENCES llm_provider ON DELETE CASCADE,
-        name text NOT NULL, is_visible boolean NOT NULL, max_input_tokens integer, UNIQUE (llm_provider_id, name)
-    );
-    CREATE TABLE llm_model_flow (
-        id serial PRIMARY KEY, model_configuration_id integer NOT NULL REFERENCES model_configuration ON DELETE CASCADE,
-        llm_model_flow_type flow NOT NULL, is_default boolean NOT NULL DEFAULT false
-    );
-    CREATE UNIQUE INDEX one_default ON llm_model_flow (llm_model_flow_type) WHERE is_default;
-    CREATE TABLE "MixedCase" ("Key" text PRIMARY KEY, "Value" json);
-"""
 GATEWAY = Ref("llm_provider", {"name": "gateway"})
 SMALL = Ref("model_configuration", {"llm_provider_id": GATEWAY, "name": "small"})
 
@@ -93,62 +61,13 @@ def states(*tables: Rows) -> tuple[RowsState, ...]:
     return tuple(state_of(table, seal) for table in tables)
 
 
-class Hands:
-    """An administrator's own hands."""
-
-    def __init__(self, server: Postgres) -> None:
-        self.server = server
-
-    def do(self, *statements: LiteralString, database: str = DATABASE) -> None:
-        with self.connect(database) as connection:
-            for statement in statements:
-                connection.execute(statement)
-
-    # Any: rows of whatever columns.
-    def ask(self, query: LiteralString, *parameters: object) -> list[tuple[Any, ...]]:
-        with self.connect(DATABASE) as connection:
-            return connection.execute(query, parameters).fetchall()
-
-    def connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(
-            host=self.server.host,
-            port=self.server.port,
-            user=self.server.admin_user,
-            password=self.server.admin_password,
-            dbname=database,
-            autocommit=True,
-        )
-
-    def set_up(self) -> None:
-        """A role and its database, with the application's tables, all as when they were made."""
-        with self.connect("postgres") as connection:
-            connection.execute("DROP DATABASE IF EXISTS onyx WITH (FORCE)")
-            for role, key in ((ROLE, PASSWORD), (READER, WEAK)):
-                connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
-                made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(SECRETS[key])
-                )
-                connection.execute(made)
-            connection.execute("CREATE DATABASE onyx OWNER onyx")
-        self.do("SET ROLE onyx; " + SCHEMA + "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
-
-
 @pytest.fixture(scope="module")
-def hands() -> Generator[Hands]:
-    try:
-        server = Postgres()
-    except ToolError as error:
-        pytest.skip(str(error))
-    with server:
-        hands = Hands(server)
-        hands.set_up()
-        yield hands
-
-
-EMPTY: LiteralString = """
-    TRUNCATE llm_provider, model_configuration, llm_model_flow, "MixedCase" CASCADE;
-    DELETE FROM alembic_version; INSERT INTO alembic_version VALUES ('f220515df7b4');
-"""
+def hands(postgres: Postgres) -> Generator[Hands]:
+    hands = Hands(postgres)
+    hands.set_up()
+    yield hands
+    postgres.start()
+    hands.tear_down()
 
 
 def seed(hands: Hands, *tables: Rows) -> SeedState:
@@ -336,6 +255,21 @@ class TestWhatItFinds:
 
             assert converge(seed(hands), session, pause=pause).changed[-1] == "commit 4 rows"
         assert len(waited) == 1
+
+    def test_a_plan_that_is_out_of_date_makes_no_second_row(self, hands: Hands, session: Session) -> None:
+        desired = seed(hands)
+        insert = desired.plan(desired.observe(session))[0]
+        with Session(SECRETS.__getitem__, deadline=time.monotonic() + 30) as other:
+            converge(desired, other)
+        with pytest.raises(Conflict, match="was changed meanwhile"):
+            desired.apply(insert, session)
+        hands.do("UPDATE llm_provider SET provider = 'x'")
+        update = desired.plan(desired.observe(session))[0]
+        hands.do("DELETE FROM llm_provider")
+        with pytest.raises(Conflict, match="was changed meanwhile"):
+            desired.apply(update, session)
+        assert converge(desired, session).changed
+        assert hands.ask("SELECT count(*) FROM llm_provider") == [(1,)]
 
     def test_while_it_only_looks_it_holds_nothing(self, hands: Hands, session: Session) -> None:
         desired = seed(hands)

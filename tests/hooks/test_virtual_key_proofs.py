@@ -323,6 +323,8 @@ def test_keys_beyond_the_first_page_are_seen(hands: Hands, session: Session) -> 
         body = {"key": f"sk-{number:040}", "key_alias": str(number), "team_id": TEAM}
         hands.ask("POST", "/key/generate", body)
     assert converge(wanted(hands), session).changed == ()
+    converge(wanted(hands, key=NEXT), session)
+    assert not hands.is_let_in(KEY)
 
 
 def test_a_stray_key_of_a_customer_that_is_gone_is_an_orphan(hands: Hands, session: Session) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kiwi_core._hooks.http_seed import HttpSeed as HttpSeed
     from kiwi_core._hooks.keycloak import OidcClient as OidcClient
     from kiwi_core._hooks.keycloak_parts import OidcMapper as OidcMapper
+    from kiwi_core._hooks.mariadb import MariadbDatabase as MariadbDatabase
     from kiwi_core._hooks.postgres import PostgresDatabase as PostgresDatabase
     from kiwi_core._hooks.postgres import PostgresRole as PostgresRole
     from kiwi_core._hooks.postgres_parts import PostgresGrant as PostgresGrant
@@ -113,6 +114,7 @@ _HOMES: Final = {
     name: module if "." in module else f"_model.{module}"
     for module, names in {
         "_derive.password": "derive_password",
+        "_hooks.mariadb": "MariadbDatabase",
         "_hooks.postgres": "PostgresDatabase PostgresRole",
         "_hooks.postgres_parts": "PostgresGrant",
         "_hooks.s3": "S3Bucket",
@@ -191,6 +193,7 @@ __all__ = [
     "LlmOffer",
     "Mariadb",
     "MariadbBinding",
+    "MariadbDatabase",
     "MariadbOffer",
     "Mounted",
     "Offer",

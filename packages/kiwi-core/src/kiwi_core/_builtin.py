@@ -48,6 +48,7 @@ def kiwistack_hooks() -> Sequence[type[Desired]]:
     from kiwi_core._hooks import (
         http_seed_state,
         keycloak_state,
+        mariadb_state,
         postgres_database,
         postgres_role,
         restart,
@@ -60,6 +61,7 @@ def kiwistack_hooks() -> Sequence[type[Desired]]:
     return [
         http_seed_state.HttpSeedState,
         keycloak_state.OidcClientState,
+        mariadb_state.MariadbDatabaseState,
         postgres_database.DatabaseState,
         postgres_role.RoleState,
         restart.RestartState,

@@ -30,13 +30,14 @@ from kiwi_core import (
 )
 from kiwi_core._hooks.marks import marked, owner_of, refuse_foreign
 from kiwi_core._hooks.postgres_database import DatabaseSeen, DatabaseState
+from kiwi_core._hooks.postgres_errors import error_of, why_not
 from kiwi_core._hooks.postgres_parts import PostgresServer
 from kiwi_core._hooks.postgres_role import RoleSeen, RoleState
 from kiwi_core._hooks.scram import fits
 from kiwi_core._model.desired import Desired, Mounted
 from kiwi_core._model.hooks import Lent
 from kiwi_core._spec.convert import Converter
-from kiwi_core.errors import ComposeError, HookError
+from kiwi_core.errors import ComposeError, Conflict, Forbidden, HookError, Refused, Unreachable
 
 HOME = Home(slug="acme", namespace="cust-acme", domain="acme.example", cluster="core-1")
 OWNER = "cust-acme/onyx"
@@ -336,3 +337,68 @@ def test_what_authors_import_needs_no_client() -> None:
         "assert 'psycopg' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+FAILED = 'connection to server at "db" (192.0.2.7), port 5432 failed: '
+
+
+@pytest.mark.parametrize(
+    ("said", "used_password", "form"),
+    [
+        (f'{FAILED}FATAL:  password authentication failed for user "x"', True, Refused),
+        (f"{FAILED}FATAL:  Passwort-Authentifizierung für Benutzer »x« fehlgeschlagen", True, Refused),
+        (f'{FAILED}FATAL:  role "x" is not permitted to log in', True, Refused),
+        (f'{FAILED}FATAL:  no pg_hba.conf entry for host "192.0.2.8", user "x", database "y"', False, Refused),
+        (f"{FAILED}FATAL:  the database system is starting up", False, Unreachable),
+        (f"{FAILED}FATAL:  das Datenbanksystem startet", False, Unreachable),
+        (f"{FAILED}FATAL:  the database system is shutting down", False, Unreachable),
+        (f"{FAILED}FATAL:  the database system is not yet accepting connections", False, Unreachable),
+        (f"{FAILED}FATAL:  terminating connection due to administrator command", True, Unreachable),
+        (f"{FAILED}FATAL:  sorry, too many clients already", False, Unreachable),
+        (f"{FAILED}FATAL:  remaining connection slots are reserved for roles with SUPERUSER", True, Unreachable),
+        (f'{FAILED}FATAL:  too many connections for role "x"', True, Unreachable),
+        (f"{FAILED}server closed the connection unexpectedly\n\tThis probably means …", True, Unreachable),
+        (f"{FAILED}Connection refused\n\tIs the server running on that host?", False, Unreachable),
+        ("[Errno -2] Name or service not known", False, Unreachable),
+        ("connection timeout expired", False, Unreachable),
+        (f'{FAILED}FATAL:  permission denied for database "y"', True, Forbidden),
+        (f'{FAILED}FATAL:  database "y" is not currently accepting connections', True, HookError),
+        ("", False, Unreachable),
+        ("", True, Refused),
+    ],
+)
+def test_a_failed_sign_in_means(said: str, used_password: bool, form: type[HookError]) -> None:  # noqa: FBT001
+    error = why_not(said, "db:5432, database y: x", used_password=used_password)
+    assert type(error) is form
+    assert str(error).startswith("db:5432, database y: x could not sign in: ")
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "form"),
+    [
+        ("57P03", "the database system is starting up", Unreachable),
+        ("57P01", "terminating connection due to administrator command", Unreachable),
+        ("08006", "the connection broke", Unreachable),
+        ("53300", "sorry, too many clients already", Unreachable),
+        ("55P03", "canceling statement due to lock timeout", Unreachable),
+        ("25006", "cannot execute CREATE ROLE in a read-only transaction", Unreachable),
+        ("28000", "role is not permitted to log in", Refused),
+        ("28P01", "password authentication failed", Refused),
+        ("42501", "permission denied to create role", Forbidden),
+        ("42710", 'role "x" already exists', Conflict),
+        ("42P04", 'database "x" already exists', Conflict),
+        ("23505", "duplicate key value violates unique constraint", Conflict),
+        ("40P01", "deadlock detected", Conflict),
+        ("55006", "source database is being accessed by other users", Conflict),
+        ("XX000", "tuple concurrently updated", Conflict),
+        ("XX000", "cache lookup failed", HookError),
+        ("53100", "could not extend file: No space left on device", HookError),
+        ("42601", "syntax error", HookError),
+        ("", "?", HookError),
+    ],
+)
+def test_a_failed_statement_means(state: str, said: str, form: type[HookError]) -> None:
+    error = error_of(state, said, "db:5432: create role x", "boss lacks CREATEROLE")
+    assert type(error) is form
+    assert said in str(error)
+    assert ("boss lacks CREATEROLE" in str(error)) is (form is Forbidden)

@@ -14,9 +14,10 @@ from typing import Any, Final, LiteralString, TypeVar
 import attrs
 
 from kiwi_core._hooks.exclusive import Exclusive, digest_of
+from kiwi_core._hooks.postgres_errors import BROKEN, error_of, lets_in_anybody, why_not
 from kiwi_core._hooks.postgres_parts import PostgresServer
 from kiwi_core._model.desired import Session
-from kiwi_core.errors import Conflict, ExternalError, Forbidden, HookError, Problem, Refused, Unreachable
+from kiwi_core.errors import ExternalError, Forbidden, HookError, Problem, Refused, Unreachable
 
 try:
     import psycopg
@@ -25,7 +26,7 @@ try:
 except ImportError:
     raise ExternalError(Problem("psycopg is not installed", hint="install kiwi-core[hooks]")) from None
 
-__all__ = ["Connection", "administrator", "leave", "takes_password", "why_not"]
+__all__ = ["Connection", "administrator", "leave", "takes_password"]
 
 T = TypeVar("T")
 
@@ -50,46 +51,6 @@ FIRST_WITH_REQUIRE_AUTH: Final = 160000
 FIRST_WITH_OPTIONS: Final = 160000
 """Memberships have options of their own: whether rights are inherited, and whether one may SET ROLE."""
 
-STATES: Final[dict[str, type[HookError]]] = {
-    "08": Unreachable,  # connection exceptions
-    "25006": Unreachable,  # read-only: a standby, or a server that is being switched over
-    "53300": Unreachable,  # too many connections
-    "55P03": Unreachable,  # lock_timeout: another run is at it
-    "57014": Unreachable,  # statement_timeout
-    "57P": Unreachable,  # shutting down, starting up
-    "28": Refused,
-    "42501": Forbidden,
-    "23505": Conflict,  # two that make the same thing at once, in a catalog's index
-    "3D000": Conflict,  # the database, role, … is gone meanwhile
-    "40": Conflict,  # deadlock, serialization failure
-    "42704": Conflict,
-    "42710": Conflict,  # … is there meanwhile
-    "42P04": Conflict,
-    "55006": Conflict,  # in use
-}
-"""What a SQLSTATE, or the beginning of one, means (source: PostgreSQL's documentation, appendix A)."""
-
-SIGN_IN_FAILED: Final[tuple[tuple[str, type[HookError]], ...]] = (
-    ("no pg_hba.conf entry", Refused),
-    ("pg_hba.conf rejects", Refused),
-    ("authentication failed", Refused),
-    ("is not permitted to log in", Refused),
-    ("permission denied for database", Forbidden),
-    ("not currently accepting connections", HookError),
-    ("shutting down", Unreachable),
-    ("starting up", Unreachable),
-    ("not yet accepting connections", Unreachable),
-    ("in recovery", Unreachable),
-    ("terminating connection", Unreachable),
-    ("closed the connection", Unreachable),
-    ("could not receive", Unreachable),
-    ("could not send", Unreachable),
-    ("too many", Unreachable),
-    ("connection slots", Unreachable),
-    ("timeout", Unreachable),
-)
-"""What a failed sign-in means: libpq has no SQLSTATE of it, only the server's words, which may be in its language."""
-
 
 def administrator(server: PostgresServer, session: Session, database: str | None = None) -> Connection:
     """Return the administrator's connection to a database, which the session keeps.
@@ -103,13 +64,7 @@ def administrator(server: PostgresServer, session: Session, database: str | None
         def enter(password: str) -> _Bounded:
             return _sign_in(server, session, server.user, password, name)
 
-        try:
-            opened, is_current = session.sign_in(server.password, enter)
-        except Refused:
-            if server.password.previous is None:
-                raise
-            # Another run may have set the current one just after it was tried.
-            opened, is_current = enter(session.secret(server.password)), True
+        opened, is_current = session.sign_in(server.password, enter)
         return Connection(opened, server, session, is_current=is_current)
 
     return session.client(_key(server, name), make, Connection.close)
@@ -178,42 +133,15 @@ def _sign_in(server: PostgresServer, session: Session, user: str, password: str,
         raise why_not(said, f"{place}: {user}", used_password=used) from None
     if not opened.pgconn.used_password:
         opened.close()
-        raise _lets_in_anybody(f"{place}: {user}")
+        raise lets_in_anybody(f"{place}: {user}")
     return opened
-
-
-def _lets_in_anybody(whom: str) -> HookError:
-    hint = "set scram-sha-256 instead of trust in its pg_hba.conf, for all hosts: no password protects anything there"
-    return HookError(Problem(f"{whom} was let in without being asked for the password", hint=hint))
-
-
-def why_not(said: str, whom: str, *, used_password: bool) -> HookError:
-    """Return the error that a failed sign-in means.
-
-    Args:
-        said: what libpq said: the server's words, or its own.
-        whom: the server and the account.
-        used_password: whether the server had asked for the password when it failed.
-    """
-    words = said.strip().partition("\n")[0]
-    if "server did not complete authentication" in said:
-        return _lets_in_anybody(whom)
-    if "authentication method requirement" in said:
-        hint = "set scram-sha-256 in its pg_hba.conf: hooks never send a password in the clear"
-        return HookError(Problem(f"{whom} was asked for the password in the clear", hint=hint))
-    # Words in another language: once the password was asked for, it is the likeliest reason.
-    otherwise = Refused if used_password else Unreachable
-    form = next((form for text, form in SIGN_IN_FAILED if text in said), otherwise)
-    hint = "the password in its Secret is not the one that the server knows"
-    is_password = used_password and form is Refused
-    what = f"{whom} could not sign in: {words or 'the server does not say why'}"
-    return form(Problem(what, hint=hint if is_password else None))
 
 
 class Connection(Exclusive):
     """A connection of the administrator to one database.
 
     Attributes:
+        user: the administrator.
         is_current: whether the server took the administrator's current password, not that of the generation before.
         is_superuser: whether the administrator is one.
         version: of the server, as 150004.
@@ -223,6 +151,7 @@ class Connection(Exclusive):
         self._opened = opened
         self._server = server
         self._session = session
+        self.user = server.user
         self.is_current = is_current
         self.is_superuser = opened.pgconn.parameter_status(b"is_superuser") == b"on"
         self.version = opened.info.server_version
@@ -360,22 +289,9 @@ class Connection(Exclusive):
             self._opened.close()
             raise Unreachable(f"{where}: no answer within {seconds:.0f} s") from None
         except psycopg.Error as error:
-            raise self._error(error, where, needs) from None
-
-    def _error(self, error: psycopg.Error, where: str, needs: str) -> HookError:
-        state = error.sqlstate or ("08" if self._opened.closed else "")
-        said = error.diag.message_primary or "the connection broke"
-        form: type[HookError] = next((STATES[state[:size]] for size in (5, 3, 2) if state[:size] in STATES), HookError)
-        if "concurrently" in said:  # "tuple concurrently updated" is an internal error to the server
-            form = Conflict
-        if form is Forbidden:
-            return Forbidden(Problem(f"{where}: {self._server.user} lacks {needs}: {said}", hint=f"give it {needs}"))
-        hint = {
-            "55P03": "another run, or a person, holds a lock on it",
-            "3F000": "a schema has to be there before; where the component makes it itself, grant in a post hook",
-            "25006": "it is a standby, or being switched over: the hook needs the server that can be written to",
-        }.get(state)
-        return form(Problem(f"{where}: {said}", hint=hint))
+            state = error.sqlstate or (BROKEN if self._opened.closed else "")
+            said = error.diag.message_primary or "the connection broke"
+            raise error_of(state, said, where, f"{self._server.user} lacks {needs}") from None
 
 
 def _number(subject: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import attrs
 
 from kiwi_core._hooks.marks import marked, owner_of, refuse_foreign
+from kiwi_core._hooks.postgres_inside import give, install_extension, look_inside
 from kiwi_core._hooks.postgres_parts import (
     PostgresGrant,
     PostgresServer,
@@ -18,7 +19,7 @@ from kiwi_core._hooks.postgres_parts import (
 )
 from kiwi_core._model.desired import Desired, Orphan, Session, Step
 from kiwi_core._model.fields import many
-from kiwi_core.errors import Forbidden, HookError, Problem, Unreachable
+from kiwi_core.errors import HookError, Problem, Unreachable
 
 if TYPE_CHECKING:
     from kiwi_core._hooks.postgres_client import Connection
@@ -61,23 +62,6 @@ class _Database:
     collation: str | None
     ctype: str | None
     is_open: bool | None
-
-
-@attrs.frozen(kw_only=True)
-class _Inside:
-    """What is in a database: the extensions of it, and for each privilege that is asked for its state."""
-
-    extensions: list[str]
-    privileges: list[str]
-
-
-@attrs.frozen(kw_only=True)
-class _Extension:
-    """An extension that can be installed."""
-
-    schema: str | None
-    is_trusted: bool
-    is_superusers: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -193,39 +177,15 @@ class DatabaseState(Desired):
     def _look_inside(self, session: Session) -> tuple[tuple[str, ...], tuple[PostgresGrant, ...]]:
         if not self.extensions and not self.grants:
             return (), ()
-        asked = [(grant, privilege) for grant in self.grants for privilege in grant.privileges]
-        inside = self._enter(session, self.database).one(
-            f"look into database {self.database}",
-            _Inside,
-            """
-            SELECT ARRAY(SELECT extname::text FROM pg_extension) AS extensions,
-                   ARRAY(SELECT CASE WHEN r.oid IS NULL THEN 'no role'
-                                     WHEN g.schema = '' THEN has_database_privilege(r.oid, d.oid, g.privilege)::text
-                                     WHEN n.oid IS NULL THEN 'no schema'
-                                     ELSE has_schema_privilege(r.oid, n.oid, g.privilege)::text END
-                         FROM unnest(%(roles)s::text[], %(schemas)s::text[], %(privileges)s::text[])
-                              WITH ORDINALITY AS g(role, schema, privilege, place)
-                              JOIN pg_database d ON d.datname = current_database()
-                              LEFT JOIN pg_roles r ON r.rolname = g.role
-                              LEFT JOIN pg_namespace n ON n.nspname = g.schema
-                         ORDER BY g.place) AS privileges
-            """,
-            roles=[grant.to for grant, _ in asked],
-            schemas=[grant.schema or "" for grant, _ in asked],
-            privileges=[privilege for _, privilege in asked],
-        )
-        assert inside
-        missing: set[PostgresGrant] = set()
-        for (grant, _), state in zip(asked, inside.privileges, strict=True):
-            if state == "no role":
+        inside = look_inside(self._enter(session, self.database), self.database, self.grants)
+        for grant, lack in inside.lacks.items():
+            if lack == "role":
                 raise self._not_yet(grant.to, f"is to have {grant}")
-            if state == "no schema":
+            if lack == "schema":
                 hint = "it has to be there before; where the component makes it itself, grant in a post hook"
                 raise HookError(Problem(f"{self.subject} has no schema {grant.schema}", hint=hint))
-            if state != "true":
-                missing.add(grant)
         extensions = tuple(extension for extension in self.extensions if extension in inside.extensions)
-        return extensions, tuple(grant for grant in self.grants if grant not in missing)
+        return extensions, tuple(grant for grant in self.grants if grant not in inside.lacks)
 
     def plan(self, observed: DatabaseSeen) -> Sequence[Step]:
         """Compare."""
@@ -270,9 +230,10 @@ class DatabaseState(Desired):
                     statement = "ALTER DATABASE {database} OWNER TO {role}"
                     connection.do(str(step), statement, needs=needs, database=self.database, role=self.role)
                 case "install extension":
-                    self._install(step.of, session)
+                    install_extension(self._enter(session, self.database), self.subject, step.of)
                 case _:
-                    self._grant(step, session)
+                    wanted = next(grant for grant in self.grants if str(grant) == step.of)
+                    give(self._enter(session, self.database), self.database, wanted)
 
     def _create(self, step: Step, connection: Connection) -> None:
         from psycopg import sql
@@ -304,51 +265,6 @@ class DatabaseState(Desired):
             FROM pg_database WHERE datname = %(database)s
             """,
             database=self.database,
-        )
-
-    def _install(self, extension: str, session: Session) -> None:
-        from psycopg import sql
-
-        connection = self._enter(session, self.database)
-        found = connection.one(
-            f"look for extension {extension}",
-            _Extension,
-            """
-            SELECT v.schema::text AS schema, v.trusted AS is_trusted, v.superuser AS is_superusers
-            FROM pg_available_extensions e
-                 JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-            WHERE e.name = %(extension)s
-            """,
-            extension=extension,
-        )
-        what = f"{self.subject}: extension {extension}"
-        if found is None:
-            major = connection.version // 10000
-            hint = (
-                f"it comes with the server's contrib modules (Debian: postgresql-{major}) or in a package of its own "
-                f"(such as postgresql-{major}-pgvector); take an image of the server that has it"
-            )
-            raise HookError(Problem(f"{what} is not installed on the server", hint=hint))
-        if found.is_superusers and not found.is_trusted and not connection.is_superuser:
-            hint = "let a superuser install it once: the hook finds it then"
-            raise Forbidden(Problem(f"{what} needs a superuser, which {self.server.user} is not", hint=hint))
-        place = sql.SQL("" if found.schema else " SCHEMA public")
-        statement = "CREATE EXTENSION {extension}{place} CASCADE"
-        connection.do(f"install extension {extension}", statement, needs="CREATE", extension=extension, place=place)
-
-    def _grant(self, step: Step, session: Session) -> None:
-        from psycopg import sql
-
-        grant = next(grant for grant in self.grants if str(grant) == step.of)
-        words = {name: sql.SQL(name) for name in ("CONNECT", "CREATE", "TEMPORARY", "USAGE")}
-        self._enter(session, self.database).do(
-            str(step),
-            "GRANT {privileges} ON {what} {name} TO {role}",
-            needs=NEEDS_OWNER if grant.schema is None else "the rights of the role that the schema belongs to",
-            privileges=sql.SQL(", ").join(words[privilege] for privilege in grant.privileges),
-            what=sql.SQL("DATABASE") if grant.schema is None else sql.SQL("SCHEMA"),
-            name=grant.schema or self.database,
-            role=grant.to,
         )
 
     def verify(self, session: Session) -> None:

@@ -69,9 +69,7 @@ class Servers:
 def value_of(folder: Path, key: SecretKey, seed: str = SEED) -> str:
     """Return what a repository's Secret holds, which its servers are started with and its hooks read."""
     stack = engine.load(folder).stack
-    declared = [secret for part in stack.parts.values() for secret in part.wiring.secrets]
-    declared += [phase.secret for phase in stack.phases.values() if phase.secret]
-    (value,) = [secret.data[key.key] for secret in declared if secret.name == key.secret]
+    (value,) = [secret.data[key.key] for (_, name), secret in stack.secrets.items() if name == key.secret]
     named = [late for _, late in late_leaves(value) if isinstance(late, Credential)]
     return evaluate(value, derive_all(Seed(seed), named))
 

@@ -10,7 +10,7 @@ from kiwi_core._compose.asking import ask
 from kiwi_core._compose.bind import Binding, Bindings, Declared, bind, declare, name_of
 from kiwi_core._compose.edges import Placed, edges_between, namespaces_of, needs_of, place
 from kiwi_core._compose.order import order
-from kiwi_core._compose.phase import Phase
+from kiwi_core._compose.phase import Phase, phases_in
 from kiwi_core._compose.phases import phases_of, schema_checks
 from kiwi_core._compose.platform import HOOKS_CHART, foundation_layer, hooks_layer
 from kiwi_core._compose.policies import policies
@@ -136,10 +136,6 @@ def _phases(parts: Mapping[str, Part], bindings: Bindings, resolver: Resolver, p
     return found
 
 
-def _own(part: Part, phases: Mapping[str, Phase]) -> Iterator[Phase]:
-    return (phases[name] for phase in ("pre", "post") if (name := f"{part.name}-{phase}") in phases)
-
-
 def _check_wirings(parts: Iterable[Part]) -> None:
     problems: list[Problem] = []
     owners: dict[tuple[str, str], str] = {}
@@ -218,7 +214,7 @@ def _layers(
             case "foundation":
                 here = [part for part in parts.values() if part.home.namespace == item.namespace]
                 secrets = [secret for part in here for secret in part.wiring.secrets]
-                secrets += [phase.secret for part in here for phase in _own(part, phases) if phase.secret]
+                secrets += [phase.secret for part in here for phase in phases_in(part.name, phases) if phase.secret]
                 quota = inputs.target.quota if isinstance(inputs.target, Tenant) else dict[str, str]()
                 base = foundation_layer(quota, secrets, (p for p in network if p.namespace == item.namespace))
             case "hooks":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
@@ -12,7 +12,7 @@ from kiwi_core._model.schema import Schema
 from kiwi_core._model.secrets import Secret
 from kiwi_core._model.task import Tasks
 
-__all__ = ["Phase"]
+__all__ = ["Phase", "phases_in"]
 
 
 @attrs.frozen(kw_only=True)
@@ -38,3 +38,8 @@ class Phase:
     definitions: tuple[Secret, ...]
     copies: tuple[tuple[Schema, str], ...]
     rights: tuple[Right, ...]
+
+
+def phases_in(component: str, phases: Mapping[str, Phase]) -> Iterator[Phase]:
+    """Return the phases of a component in their order, from those of a stack, by their releases."""
+    return (phases[release] for phase in ("pre", "post") if (release := f"{component}-{phase}") in phases)

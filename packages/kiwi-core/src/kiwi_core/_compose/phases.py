@@ -16,10 +16,10 @@ from kiwi_core._compose.stack import Package, Part
 from kiwi_core._hooks.schema_check import SchemaCheck
 from kiwi_core._model.desired import Desired, Mounted
 from kiwi_core._model.hooks import Hook, Job
-from kiwi_core._model.late import Credential, External, Late, Quoted, Rotation, Text, parts_of
+from kiwi_core._model.late import Credential, External, Late, Rotation, parts_of, with_credentials
 from kiwi_core._model.pins import Pins
 from kiwi_core._model.schema import Schema
-from kiwi_core._model.secrets import Secret, SecretKey, checksum
+from kiwi_core._model.secrets import Sealed, Secret, Secretive, SecretKey, checksum
 from kiwi_core._model.service import Home, Offer, Use, UseKey
 from kiwi_core._model.task import Task, Tasks
 from kiwi_core.errors import ComposeError, Problem, did_you_mean
@@ -28,8 +28,6 @@ __all__ = ["phases_of", "schema_checks"]
 
 B = TypeVar("B")
 O = TypeVar("O", bound=Offer)  # noqa: E741 -- an offer
-
-Secretive = Credential | External | Quoted | Text
 
 _NO_KEY: Final = re.compile(r"[^-._a-zA-Z0-9]+")
 """What the keys of a Secret have not (core/v1, Secret)."""
@@ -161,7 +159,7 @@ class Lender:
             )
         return offer
 
-    def secret(self, value: Secretive | SecretKey) -> Mounted:
+    def secret(self, value: Sealed) -> Mounted:
         """Have a secret mounted, and return where."""
         if isinstance(value, SecretKey):
             declared = self.secrets.get(value.secret)
@@ -194,7 +192,7 @@ class Lender:
 
     def _previous(self, value: str | Late | None) -> SecretKey | None:
         """Put what the server may still know, where it took the secret at its first start."""
-        earlier = _earlier(value) if isinstance(value, Late) else value
+        earlier = with_credentials(value, _earlier) if isinstance(value, Late) else value
         return self._put(cast("Secretive", earlier)) if earlier != value else None
 
     def _put(self, value: Secretive) -> SecretKey:
@@ -212,16 +210,8 @@ class Lender:
         return key
 
 
-def _earlier(value: Late) -> Late:
-    """Return a value as it was before its last rotation, where a server reads it at its first start only."""
-    match value:
-        case Credential(rotation=Rotation.INIT) if value.generation > 1:
-            return attrs.evolve(value, generation=value.generation - 1)
-        case Quoted():
-            return Quoted(cast("Credential", _earlier(value.value)))
-        case Text():
-            return Text(
-                tuple(cast("str", _earlier(part)) if isinstance(part, Late) else part for part in value.segments)
-            )
-        case _:
-            return value
+def _earlier(credential: Credential) -> Credential:
+    """Return a credential as it was before its last rotation, where a server reads it at its first start only."""
+    if credential.rotation is not Rotation.INIT or credential.generation == 1:
+        return credential
+    return attrs.evolve(credential, generation=credential.generation - 1)

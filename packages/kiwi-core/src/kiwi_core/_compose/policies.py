@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kiwi_core._compose.bind import Bindings
-from kiwi_core._compose.phase import Phase
+from kiwi_core._compose.phase import Phase, phases_in
 from kiwi_core._compose.policy import HOOKS_LABEL, Policy, namespaces, peer, select, tcp
 from kiwi_core._compose.stack import Part
 from kiwi_core._compose.workloads import Workloads, endpoint_of, outgoing
@@ -69,10 +69,10 @@ def policies(
 
 def _hooks(component: str, phases: Mapping[str, Phase]) -> Iterator[Workload]:
     """Yield the hooks of a component that call the API server."""
-    for suffix in ("pre", "post"):
-        phase = phases.get(f"{component}-{suffix}")
-        if phase and phase.rights:
-            yield Workload(name=f"hooks-{suffix}", pods={HOOKS_LABEL: phase.release}, calls_api=True)
+    for phase in phases_in(component, phases):
+        if phase.rights:
+            name = f"hooks-{phase.release.removeprefix(f'{component}-')}"
+            yield Workload(name=name, pods={HOOKS_LABEL: phase.release}, calls_api=True)
 
 
 def _calls_back(offer: object) -> bool:

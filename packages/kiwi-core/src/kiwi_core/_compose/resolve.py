@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar, cast
+from typing import cast
 
 import attrs
 
 from kiwi_core._model.component import Wiring
-from kiwi_core._model.late import Credential, Late, Quoted, Text, Value
-from kiwi_core._model.secrets import Checksum, Secret
+from kiwi_core._model.late import Credential, Late, Value, with_credentials
+from kiwi_core._model.secrets import Checksum, Secret, Secretive
 
 __all__ = ["Resolver"]
-
-T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -63,21 +61,17 @@ class Resolver:
         return binding if same else form(**changed)
 
     def _late(self, late: Late) -> Late | str:
-        match late:
-            case Credential() if late.name in self.generations:
-                return attrs.evolve(late, generation=self.generations[late.name])
-            case Quoted():
-                return Quoted(cast("Credential", self._late(late.value)))
-            case Text():
-                return Text(tuple(part if isinstance(part, str) else self._part(part) for part in late.segments))
-            case Checksum():
-                return Checksum(tuple(self._secret(secret) for secret in late.secrets)).text(self.seed_mark)
-            case _:
-                return late
+        if isinstance(late, Checksum):
+            return Checksum(tuple(self._secret(secret) for secret in late.secrets)).text(self.seed_mark)
+        return with_credentials(late, self._credential)
 
-    def _part(self, part: T) -> T:
-        return cast("T", self._late(cast("Late", part)))
+    def _credential(self, credential: Credential) -> Credential:
+        generation = self.generations.get(credential.name)
+        return credential if generation is None else attrs.evolve(credential, generation=generation)
 
     def _secret(self, secret: Secret) -> Secret:
-        data = {key: value if isinstance(value, str) else self._part(value) for key, value in secret.data.items()}
+        data = {
+            key: value if isinstance(value, str) else cast("Secretive", with_credentials(value, self._credential))
+            for key, value in secret.data.items()
+        }
         return attrs.evolve(secret, data=data)

@@ -21,7 +21,7 @@ from kiwi_core._model.component import Component, Declaration, Release, Wiring
 from kiwi_core._model.lane import Lane, Stage
 from kiwi_core._model.late import Credential, External, Named, Path, Pin, Value, late_leaves, leaves, parts_of
 from kiwi_core._model.pins import ChartPin, ImagePin, PinFiles, Pins
-from kiwi_core._model.secrets import SecretKey
+from kiwi_core._model.secrets import Secret, SecretKey
 from kiwi_core._model.service import Home
 
 if TYPE_CHECKING:
@@ -236,6 +236,13 @@ class Stack:
     def by_name(self) -> Mapping[str, StackRelease]:
         """The releases by name."""
         return {release.name: release for release in self.releases}
+
+    @cached_property
+    def secrets(self) -> Mapping[tuple[str, str], Secret]:
+        """Every Secret that is declared, its components' and its hooks', by namespace and name."""
+        found = {(part.home.namespace, item.name): item for part in self.parts.values() for item in part.wiring.secrets}
+        own = ((phase.tasks.namespace, phase.secret) for phase in self.phases.values() if phase.secret)
+        return found | {(namespace, secret.name): secret for namespace, secret in own}
 
     @cached_property
     def secret_keys(self) -> Mapping[str, frozenset[SecretKey]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kiwi_core._compose.lending import named_in
+from kiwi_core._compose.phase import phases_in
 from kiwi_core._compose.stack import Part, Stack
 from kiwi_core._contract.literals import check_literals
 from kiwi_core._contract.lock import check_lock
@@ -61,7 +62,7 @@ def _scopes(part: Part, stack: Stack) -> Iterator[Result]:
     named += [(f"Secret {secret.name}", secret.data) for secret in part.wiring.secrets]
     named += [(f"release {name}", values) for name, values in part.wiring.overlay.items()]
     named += [(f"hook {hook.name}", _late(hook)) for hook in _hooks(part) if isinstance(hook, Job)]
-    own_phases = (phase for phase in stack.phases.values() if phase.tasks.component == part.name and phase.secret)
+    own_phases = phases_in(part.name, stack.phases)
     named += [(f"hooks {phase.release}", phase.secret.data) for phase in own_phases if phase.secret]
     found: list[tuple[str, object]] = []
     found += [(subject, late) for subject, tree in named for _, late in late_leaves(tree) if late not in given]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kiwi_core._compose.bind import Binding
-from kiwi_core._compose.phase import Phase
+from kiwi_core._compose.phase import Phase, phases_in
 from kiwi_core._compose.platform import job_name
 from kiwi_core._compose.stack import Part, Stack, StackRelease
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, unproven
@@ -70,8 +70,7 @@ def _needed(part: Part, bound: Mapping[UseKey, Binding | None], stack: Stack) ->
     subject = f"component {part.name}"
     run = {
         name
-        for phase in stack.phases.values()
-        if phase.tasks.component == part.name
+        for phase in phases_in(part.name, stack.phases)
         for name in (*(task.hook for task in phase.tasks.tasks), *(job.name for job in phase.jobs))
     }
     hooks = (*part.wiring.pre, *part.wiring.post)

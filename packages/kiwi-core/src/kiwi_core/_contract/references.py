@@ -7,6 +7,7 @@ from typing import Final
 
 from kiwi_core._compose.bind import Binding
 from kiwi_core._compose.lending import named_in
+from kiwi_core._compose.phase import phases_in
 from kiwi_core._compose.stack import Part, Stack, StackRelease
 from kiwi_core._compose.values import get
 from kiwi_core._contract.chart import leads, place
@@ -139,15 +140,12 @@ def _hooks(part: Part, stack: Stack) -> Iterator[Result]:
                 what = f"its environment variable {variable}"
                 yield _stranger(f"hook {hook.name}", what, value, known | lent_to[hook.name])
     everything = known.union(*lent_to.values())
-    for phase in stack.phases.values():
-        if phase.tasks.component == part.name:
-            own = phase.secret.name if phase.secret else None
-            read = [SecretKey(name, key) for name, keys in phase.mounted.items() for key in keys if name != own]
-            yield from (
-                _stranger(f"hooks {phase.release}", "their job", key, everything)
-                for key in read
-                if key not in everything
-            )
+    for phase in phases_in(part.name, stack.phases):
+        own = phase.secret.name if phase.secret else None
+        read = [SecretKey(name, key) for name, keys in phase.mounted.items() for key in keys if name != own]
+        yield from (
+            _stranger(f"hooks {phase.release}", "their job", key, everything) for key in read if key not in everything
+        )
 
 
 def _lent(hook: Hook, bound: Mapping[UseKey, Binding | None]) -> frozenset[SecretKey]:

@@ -10,13 +10,11 @@ from typing import TypeAlias, cast
 import attrs
 
 from kiwi_core._model.desired import Mounted
-from kiwi_core._model.late import Credential, External, Quoted, Text
-from kiwi_core._model.secrets import SecretKey
+from kiwi_core._model.secrets import Sealed
 
 __all__ = [
     "Body",
     "Placed",
-    "Sealed",
     "SeedBody",
     "body_of",
     "check_body",
@@ -27,8 +25,6 @@ __all__ = [
     "without",
 ]
 
-Sealed: TypeAlias = Credential | External | Quoted | Text | SecretKey
-"""What stands for a secret."""
 SeedBody: TypeAlias = "None | bool | int | float | str | Sealed | Sequence[SeedBody] | Mapping[str, SeedBody]"
 """JSON as an author writes it, with secrets as leaves."""
 Path: TypeAlias = tuple[str | int, ...]
@@ -83,7 +79,7 @@ def check_body(what: str, value: object) -> None:
             check_body(f"{what}[{index}]", item)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{what}: found {value!r}, expected a finite number")
-    elif not isinstance(value, None | bool | int | float | str | Credential | External | Quoted | Text | SecretKey):
+    elif not isinstance(value, None | bool | int | float | str | Sealed):
         raise TypeError(f"{what}: found {value!r}, expected JSON or a secret")
 
 
@@ -111,10 +107,10 @@ def body_of(value: Mapping[str, SeedBody], seal: Callable[[Sealed], Mounted]) ->
 
 
 def _plain(value: SeedBody, path: Path, secrets: list[Placed], seal: Callable[[Sealed], Mounted]) -> object:
+    if isinstance(value, Sealed):
+        secrets.append(Placed(path, seal(value)))
+        return None
     match value:
-        case Credential() | External() | Quoted() | Text() | SecretKey():
-            secrets.append(Placed(path, seal(value)))
-            return None
         case Mapping():
             return {key: _plain(item, (*path, key), secrets, seal) for key, item in value.items()}
         case None | bool() | int() | float() | str():

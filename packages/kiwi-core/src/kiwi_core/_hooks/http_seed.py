@@ -11,14 +11,13 @@ from typing import Any, ClassVar, Final, TypeAlias, cast
 
 import attrs
 
-from kiwi_core._hooks.http_body import Sealed, SeedBody, body_of, check_body, leaves_in, part
+from kiwi_core._hooks.http_body import SeedBody, body_of, check_body, leaves_in, part
 from kiwi_core._hooks.http_seed_parts import CallState, LoginState, Wanted, check_url
 from kiwi_core._hooks.http_seed_state import HttpSeedState
 from kiwi_core._model.desired import Mounted
 from kiwi_core._model.fields import many
 from kiwi_core._model.hooks import Hook, Lent
-from kiwi_core._model.late import Credential, External, Quoted, Text
-from kiwi_core._model.secrets import SecretKey
+from kiwi_core._model.secrets import Sealed
 
 __all__ = ["Bearer", "Call", "FormLogin", "HttpSeed", "HttpSeedState"]
 
@@ -43,7 +42,7 @@ def _body(_instance: object, attribute: Attribute, value: object) -> None:
 
 
 def _secret(_instance: object, attribute: Attribute, value: object) -> None:
-    if not isinstance(value, Credential | External | Quoted | Text | SecretKey):
+    if not isinstance(value, Sealed):
         raise TypeError(f"{attribute.name}: found {type(value).__name__}, expected a credential or a key of a Secret")
 
 

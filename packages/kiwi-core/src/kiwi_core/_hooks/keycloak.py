@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 import attrs
 
 from kiwi_core._hooks.keycloak_parts import MASTER, OFF, PKCE, POST_LOGOUT, KeycloakAdmin, OidcMapper, settings
 from kiwi_core._hooks.keycloak_state import OidcClientState
 from kiwi_core._hooks.urls import origin_problem, redirect_problem, server_problem
-from kiwi_core._model.fields import many
-from kiwi_core._model.hooks import Hook, Lent
+from kiwi_core._model.fields import each_text, texts
+from kiwi_core._model.hooks import Hook, Lent, one_use
 from kiwi_core._model.services import Oidc, OidcOffer
 from kiwi_core.errors import ComposeError, Problem, raise_all
 
 __all__ = ["OidcClient", "OidcClientState", "OidcMapper"]
 
+USE: Final = "one use such as Oidc('onyx')"
 MADE_BY_KEYCLOAK: Final = ("client.secret.", "realm_client", "saml")
 OWN_CLIENTS: Final = frozenset(
     {"account", "account-console", "admin-cli", "broker", "realm-management", "security-admin-console"}
@@ -24,35 +25,19 @@ OWN_CLIENTS: Final = frozenset(
 """The clients that Keycloak makes in every realm."""
 
 
-def texts(_instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+def names(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
     """Check that values are texts with something in them, each once.
 
     Raises:
         TypeError: they are no tuple of texts.
         ValueError: one is empty, or stands twice.
     """
-    many(_instance, attribute, value)
+    texts(instance, attribute, value)
     for text in value:
-        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- authors' code is unchecked
-            raise TypeError(f"{attribute.name}: found {text!r}, expected a text")
         if not text.strip():
             raise ValueError(f"{attribute.name}: found {text!r}, expected a name")
         if value.count(text) > 1:
             raise ValueError(f"{attribute.name}: {text!r} stands twice")
-
-
-def checked_by(
-    problem_of: Callable[[str], str | None],
-) -> Callable[[object, attrs.Attribute[Any], tuple[str, ...]], None]:
-    """Return a validator that looks at each text."""
-
-    def validate(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
-        texts(instance, attribute, value)
-        problems = [problem for text in value if (problem := problem_of(text))]
-        if problems:
-            raise ValueError(f"{attribute.name}: {'; '.join(problems)}")
-
-    return validate
 
 
 def mappers_by_name(_instance: object, attribute: attrs.Attribute[Any], value: Mapping[Any, Any]) -> None:
@@ -111,19 +96,19 @@ class OidcClient(Hook):
 
     kind: ClassVar[str] = "oidc-client"
 
-    redirect_uris: tuple[str, ...] = attrs.field(default=(), validator=checked_by(redirect_problem))
-    post_logout_uris: tuple[str, ...] = attrs.field(default=(), validator=checked_by(redirect_problem))
+    redirect_uris: tuple[str, ...] = attrs.field(default=(), validator=each_text(redirect_problem, form=names))
+    post_logout_uris: tuple[str, ...] = attrs.field(default=(), validator=each_text(redirect_problem, form=names))
     web_origins: tuple[str, ...] = attrs.field(
-        default=(), validator=checked_by(lambda text: None if text == "+" else origin_problem(text))
+        default=(), validator=each_text(lambda text: None if text == "+" else origin_problem(text), form=names)
     )
     is_public: bool = False
     pkce: bool = True
     service_account: bool = False
     full_scope: bool = False
-    default_scopes: tuple[str, ...] | None = attrs.field(default=None, validator=attrs.validators.optional(texts))
-    optional_scopes: tuple[str, ...] = attrs.field(default=(), validator=texts)
+    default_scopes: tuple[str, ...] | None = attrs.field(default=None, validator=attrs.validators.optional(names))
+    optional_scopes: tuple[str, ...] = attrs.field(default=(), validator=names)
     mappers: Mapping[str, OidcMapper] = attrs.field(factory=dict[str, OidcMapper], validator=mappers_by_name)
-    roles: tuple[str, ...] = attrs.field(default=(), validator=texts)
+    roles: tuple[str, ...] = attrs.field(default=(), validator=names)
     attributes: Mapping[str, str] = attrs.field(factory=dict[str, str], validator=extra_attributes)
 
     def __attrs_post_init__(self) -> None:
@@ -133,8 +118,7 @@ class OidcClient(Hook):
             TypeError: it acts on something else than one use of this kind.
             ValueError: two fields do not fit.
         """
-        if len(self.on) != 1 or not isinstance(self.on[0], Oidc):
-            raise TypeError(f"on: found {self.on!r}, expected one use such as Oidc('onyx')")
+        one_use(self, Oidc, USE)
         if not self.redirect_uris and not self.service_account:
             raise ValueError(
                 "redirect_uris: there is none, so nobody could sign in: name them, or set service_account=True"
@@ -154,7 +138,7 @@ class OidcClient(Hook):
 
     def is_possible(self, lent: Lent) -> bool:
         """Say whether the identity provider lends an administrator: some do not, and clients are made by hand there."""
-        return lent.offer(self.on[0], OidcOffer).admin is not None
+        return lent.offer(one_use(self, Oidc, USE), OidcOffer).admin is not None
 
     def desired(self, lent: Lent) -> OidcClientState:
         """Want the client that the use is bound to.
@@ -163,7 +147,7 @@ class OidcClient(Hook):
             ComposeError: the identity provider lends no administrator, is none of Keycloak's, or has a client of its own
                 by that name.
         """
-        use = cast("Oidc", self.on[0])
+        use = one_use(self, Oidc, USE)
         binding, offer = lent.binding(use), lent.offer(use, OidcOffer)
         if offer.admin is None or offer.admin_url is None:
             hint = "who offers it sets admin_url and admin on its OidcOffer; without, the client is made by hand, not by a hook"

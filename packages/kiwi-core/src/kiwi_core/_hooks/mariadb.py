@@ -8,7 +8,7 @@ import attrs
 
 from kiwi_core._hooks.mariadb_parts import MariadbServer, collation_name, user_name
 from kiwi_core._model.databases import Mariadb, MariadbOffer
-from kiwi_core._model.hooks import Hook, Lent
+from kiwi_core._model.hooks import Hook, Lent, one_use
 from kiwi_core.errors import ComposeError, Problem
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ class MariadbDatabase(Hook):
         self._use()
 
     def _use(self) -> Mariadb:
-        if len(self.on) != 1 or not isinstance(self.on[0], Mariadb):
-            raise TypeError(f"on: found {self.on!r}, expected one Mariadb use")
-        return self.on[0]
+        return one_use(self, Mariadb, "one Mariadb use")
 
     def desired(self, lent: Lent) -> MariadbDatabaseState:
         """Return the database and the user at the server that serves the use."""

@@ -15,25 +15,23 @@ from kiwi_core._hooks.postgres_parts import (
 )
 from kiwi_core._model.databases import Postgres, PostgresBinding, PostgresOffer
 from kiwi_core._model.fields import many
-from kiwi_core._model.hooks import Hook, Lent
-from kiwi_core._model.late import Credential, External, Quoted, Text
-from kiwi_core._model.secrets import SecretKey
+from kiwi_core._model.hooks import Hook, Lent, one_use
+from kiwi_core._model.secrets import Sealed
 from kiwi_core.errors import ComposeError, Problem
 
 if TYPE_CHECKING:
     from kiwi_core._hooks.postgres_database import DatabaseState
     from kiwi_core._hooks.postgres_role import RoleState
 
-__all__ = ["PostgresDatabase", "PostgresGrant", "PostgresRole"]
+__all__ = ["PostgresDatabase", "PostgresGrant", "PostgresRole", "server_of"]
 
 
 def _one_use(hook: Hook) -> Postgres:
-    if len(hook.on) != 1 or not isinstance(hook.on[0], Postgres):
-        raise TypeError(f"on: found {hook.on!r}, expected one Postgres use")
-    return hook.on[0]
+    return one_use(hook, Postgres, "one Postgres use")
 
 
-def _server(lent: Lent, use: Postgres) -> tuple[PostgresServer, PostgresBinding]:
+def server_of(lent: Lent, use: Postgres) -> tuple[PostgresServer, PostgresBinding]:
+    """Return the server behind a use, with its administrator, and what the use is bound to."""
     bound, offer = lent.binding(use), lent.offer(use, PostgresOffer)
     password = lent.secret(offer.admin)
     server = PostgresServer(
@@ -72,7 +70,7 @@ class PostgresRole(Hook):
     kind: ClassVar[str] = "postgres-role"
 
     role: str | None = attrs.field(default=None, validator=attrs.validators.optional(role_name))
-    password: Credential | External | Quoted | Text | SecretKey | None = None
+    password: Sealed | None = None
     login: bool = True
     createdb: bool = False
     createrole: bool = False
@@ -95,7 +93,7 @@ class PostgresRole(Hook):
         """Return the role at the server that serves the use."""
         from kiwi_core._hooks.postgres_role import RoleState
 
-        server, bound = _server(lent, _one_use(self))
+        server, bound = server_of(lent, _one_use(self))
         role = self.role or bound.user
         _refuse_own("role", role, server.user)
         return RoleState(
@@ -144,7 +142,7 @@ class PostgresDatabase(Hook):
         """Return the database at the server that serves the use."""
         from kiwi_core._hooks.postgres_database import DatabaseState
 
-        server, bound = _server(lent, _one_use(self))
+        server, bound = server_of(lent, _one_use(self))
         _refuse_own("database", bound.database, server.database)
         return DatabaseState(
             owner=lent.owner,

@@ -204,18 +204,15 @@ class Connection(Exclusive):
     def column(self, table: str, column: str) -> tuple[str, ...] | None:
         """Return a column of a table as text; None where there is no such table.
 
-        The table is in schema ``public`` where no other stands before its name.
-
         Raises:
             HookError: it cannot be read.
         """
-        parts = table.split(".") if "." in table else ("public", table)
-        name = ".".join(f'"{part}"' for part in parts)
+        name = table_of(table)
         query = "SELECT to_regclass(%(name)s) IS NOT NULL AS answer"
-        found = self.one(f"look for {table}", _Answer, query, name=name)
+        found = self.one(f"look for {table}", _Answer, query, name=name.as_string(None))
         if not (found and found.answer):
             return None
-        select = sql.SQL("SELECT {}::text FROM {}").format(sql.Identifier(column), sql.Identifier(*parts))
+        select = sql.SQL("SELECT {}::text FROM {}").format(sql.Identifier(column), name)
         with self._request(f"read {table}", needs=f"SELECT on {table}"):
             return tuple(str(row[0]) for row in self._opened.execute(select).fetchall())
 
@@ -292,6 +289,12 @@ class Connection(Exclusive):
             state = error.sqlstate or (BROKEN if self._opened.closed else "")
             said = error.diag.message_primary or "the connection broke"
             raise error_of(state, said, where, f"{self._server.user} lacks {needs}") from None
+
+
+def table_of(name: str) -> sql.Identifier:
+    """Return a table by its name; in schema ``public`` where no other stands before it."""
+    schema, _, table = name.rpartition(".")
+    return sql.Identifier(schema or "public", table)
 
 
 def _number(subject: str) -> int:

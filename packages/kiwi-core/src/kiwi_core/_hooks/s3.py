@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 
 from kiwi_core._hooks.s3_parts import access_problem, action_problem, name_problem, prefix_problem
 from kiwi_core._hooks.urls import server_problem, shown
-from kiwi_core._model.fields import many
-from kiwi_core._model.hooks import Hook, Lent
+from kiwi_core._model.fields import each_text
+from kiwi_core._model.hooks import Hook, Lent, one_use
 from kiwi_core._model.services import Bucket, BucketBinding, BucketOffer
 from kiwi_core.errors import ComposeError, Problem, raise_all
 
@@ -23,20 +23,6 @@ __all__ = ["S3Bucket"]
 ADMIN: Final = re.compile(r"[!-+\--.0-<>-~]+")
 """An administrator's access key, as it can stand in a signature: printable, and no ``,``, ``/`` or ``=``."""
 REGION: Final = re.compile(r"[A-Za-z0-9-]+")
-
-
-def _each(problem_of: Callable[[str], str | None]) -> Callable[[object, attrs.Attribute[Any], tuple[str, ...]], None]:
-    """Return a validator of texts, each of which a function looks at."""
-
-    def validate(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
-        many(instance, attribute, value)
-        for text in value:
-            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- authors' code is unchecked
-                raise TypeError(f"{attribute.name}: found {text!r}, expected a text")
-        if problems := [problem for text in value if (problem := problem_of(text))]:
-            raise ValueError(f"{attribute.name}: {'; '.join(problems)}")
-
-    return validate
 
 
 @attrs.frozen(kw_only=True)
@@ -59,8 +45,8 @@ class S3Bucket(Hook):
     kind: ClassVar[str] = "s3-bucket"
 
     versioning: bool | None = None
-    actions: tuple[str, ...] = attrs.field(default=(), validator=_each(action_problem))
-    public: tuple[str, ...] = attrs.field(default=(), validator=_each(prefix_problem))
+    actions: tuple[str, ...] = attrs.field(default=(), validator=each_text(action_problem))
+    public: tuple[str, ...] = attrs.field(default=(), validator=each_text(prefix_problem))
 
     def __attrs_post_init__(self) -> None:
         """Check that it acts on one bucket, whose name S3 takes."""
@@ -70,11 +56,7 @@ class S3Bucket(Hook):
     @property
     def use(self) -> Bucket:
         """The bucket."""
-        match self.on:
-            case (Bucket() as use,):
-                return use
-            case _:
-                raise TypeError(f"on: found {self.on!r}, expected one use such as Bucket('onyx-files')")
+        return one_use(self, Bucket, "one use such as Bucket('onyx-files')")
 
     def desired(self, lent: Lent) -> BucketState:
         """Want the bucket that the use is bound to.

@@ -12,10 +12,11 @@ from typing import ClassVar, Final
 
 import attrs
 
+from kiwi_core._hooks.postgres import server_of
 from kiwi_core._hooks.postgres_parts import PostgresServer
 from kiwi_core._model.alembic_files import read_revisions
 from kiwi_core._model.capture import SchemaCapture
-from kiwi_core._model.databases import Postgres, PostgresOffer
+from kiwi_core._model.databases import Postgres
 from kiwi_core._model.desired import Desired, Session, Step
 from kiwi_core._model.hooks import Hook, Lent
 from kiwi_core._model.names import dns_label
@@ -61,15 +62,8 @@ class SchemaCheck(Hook):
         """Name the image, the histories and the database."""
         server, database = None, ""
         if isinstance(self.schema.on, Postgres):
-            binding, offer = lent.binding(self.schema.on), lent.offer(self.schema.on, PostgresOffer)
-            server = PostgresServer(
-                host=offer.host,
-                port=offer.port,
-                user=offer.admin_user,
-                password=lent.secret(offer.admin),
-                database=offer.admin_database,
-            )
-            database = binding.database
+            server, bound = server_of(lent, self.schema.on)
+            database = bound.database
         return SchemaState(
             schema=attrs.evolve(self.schema, on=None),
             image=self.image,

@@ -16,7 +16,7 @@ from kiwi_core._hooks.seed_rows import Ref, Row, Rows, RowsState, check_distinct
 from kiwi_core._model.databases import Postgres
 from kiwi_core._model.desired import Desired, Mounted, Session, Step
 from kiwi_core._model.fields import many
-from kiwi_core._model.hooks import Hook, Lent
+from kiwi_core._model.hooks import Hook, Lent, one_use
 from kiwi_core._model.schema import AlembicSchema
 from kiwi_core.errors import HookError, Problem, raise_all
 
@@ -29,9 +29,7 @@ VERSION_TABLE: Final = "alembic_version"
 
 
 def _database(hook: Hook) -> Postgres:
-    if len(hook.on) != 1 or not isinstance(hook.on[0], Postgres):
-        raise TypeError(f"on: found {hook.on!r}, expected one use of a database: Postgres('onyx')")
-    return hook.on[0]
+    return one_use(hook, Postgres, "one use of a database: Postgres('onyx')")
 
 
 @attrs.frozen(kw_only=True)

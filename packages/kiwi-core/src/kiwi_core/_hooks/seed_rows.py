@@ -11,8 +11,7 @@ import attrs
 
 from kiwi_core._model.desired import Mounted
 from kiwi_core._model.fields import many
-from kiwi_core._model.late import Credential, External, Quoted, Text
-from kiwi_core._model.secrets import SecretKey
+from kiwi_core._model.secrets import Sealed, SecretKey
 
 __all__ = ["Cell", "Lookup", "Ref", "Row", "Rows", "RowsState", "Sealed", "check_distinct", "check_table", "state_of"]
 
@@ -24,8 +23,6 @@ MOST_PARTS: Final = 2
 Attribute: TypeAlias = "attrs.Attribute[Any]"
 """An Attribute is invariant in its type, and authors' code is unchecked."""
 Scalar: TypeAlias = None | bool | int | float | str
-Sealed: TypeAlias = Credential | External | Quoted | Text | SecretKey
-"""What stands for a secret."""
 
 
 def check_table(_instance: object, attribute: Attribute, value: object) -> None:
@@ -63,7 +60,7 @@ def _check_value(what: str, value: object) -> None:
         raise ValueError(f"{what}: found {value!r}, expected a finite number")
     if isinstance(value, str) and "\0" in value:
         raise ValueError(f"{what}: found a NUL character, which Postgres keeps in no text")
-    if not isinstance(value, None | bool | int | float | str | Credential | External | Quoted | Text | SecretKey | Ref):
+    if not isinstance(value, None | bool | int | float | str | Sealed | Ref):
         raise TypeError(
             f"{what}: found {value!r}, expected text, a number, true, false, None, a secret or a Ref; JSON, arrays and "
             "times are given as the text that Postgres writes for them"

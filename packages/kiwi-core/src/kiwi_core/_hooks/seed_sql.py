@@ -12,6 +12,7 @@ from typing import Final, LiteralString, TypeAlias, cast
 import attrs
 from psycopg.sql import SQL, Composable, Identifier, Literal, Placeholder
 
+from kiwi_core._hooks.postgres_client import table_of
 from kiwi_core._hooks.seed_rows import Cell, Lookup, Row
 from kiwi_core._model.desired import Mounted
 
@@ -48,7 +49,7 @@ class Statement:
 
 def qualified(table: str) -> str:
     """Return the name of a table as SQL has it: ``"public"."llm_provider"``."""
-    return _table(table).as_string(None)
+    return table_of(table).as_string(None)
 
 
 def tables_in(rows: Sequence[Row]) -> Mapping[str, tuple[str, ...]]:
@@ -61,7 +62,7 @@ def tables_in(rows: Sequence[Row]) -> Mapping[str, tuple[str, ...]]:
 
 def revisions(table: str) -> Statement:
     """Return the query for the revision that a migration tool has brought the schema to."""
-    return _Builder().done(SQL("SELECT version_num AS revision FROM {}").format(_table(table)))
+    return _Builder().done(SQL("SELECT version_num AS revision FROM {}").format(table_of(table)))
 
 
 def look(rows: Sequence[Row], reveal: Reveal) -> Statement:
@@ -80,7 +81,7 @@ def look(rows: Sequence[Row], reveal: Reveal) -> Statement:
         found = SQL(", ").join([made.found(lookup) for lookup in row.lookups])
         equal = SQL(", ").join([made.equals(name, cell) for name, cell in row.values.items()])
         key = made.matches("t", row.key)
-        queries.append(form.format(Literal(number), found, equal, _table(row.table), key, Literal(SEVERAL)))
+        queries.append(form.format(Literal(number), found, equal, table_of(row.table), key, Literal(SEVERAL)))
     return made.done(SQL(" UNION ALL ").join([SQL("({})").format(query) for query in queries]))
 
 
@@ -91,7 +92,7 @@ def insert(row: Row, reveal: Reveal) -> Statement:
     values = SQL(", ").join([made.value(cell) for cell in row.all.values()])
     key, found = made.matches("t", row.key), made.all_found(row.lookups)
     form = SQL("INSERT INTO {} ({}) SELECT {} WHERE NOT EXISTS (SELECT FROM {} AS t WHERE {}){} RETURNING true AS done")
-    return made.done(form.format(_table(row.table), names, values, _table(row.table), key, found))
+    return made.done(form.format(table_of(row.table), names, values, table_of(row.table), key, found))
 
 
 def update(row: Row, columns: Sequence[str], reveal: Reveal) -> Statement:
@@ -102,7 +103,7 @@ def update(row: Row, columns: Sequence[str], reveal: Reveal) -> Statement:
     lookups = [lookup for lookup in row.lookups if any(cell.lookup == lookup for cell in cells.values())]
     key, found = made.matches("t", row.key), made.all_found(lookups)
     form = SQL("UPDATE {} AS t SET {} WHERE {}{} RETURNING true AS done")
-    return made.done(form.format(_table(row.table), values, key, found))
+    return made.done(form.format(table_of(row.table), values, key, found))
 
 
 class _Builder:
@@ -123,7 +124,7 @@ class _Builder:
         if cell.lookup is not None:
             form = SQL("(SELECT {} FROM {} AS r WHERE {} LIMIT 1)")
             column = Identifier("r", cell.lookup.column)
-            return form.format(column, _table(cell.lookup.table), self.matches("r", cell.lookup.key))
+            return form.format(column, table_of(cell.lookup.table), self.matches("r", cell.lookup.key))
         name = f"p{len(self._parameters)}"
         self._parameters[name] = cell.text
         if cell.secret is not None and self._reveal is not None:
@@ -145,16 +146,11 @@ class _Builder:
     def found(self, lookup: Lookup) -> Composable:
         """How many rows a Ref finds."""
         form = SQL("(SELECT count(*) FROM (SELECT FROM {} AS r WHERE {} LIMIT {}) AS n)")
-        return form.format(_table(lookup.table), self.matches("r", lookup.key), Literal(SEVERAL))
+        return form.format(table_of(lookup.table), self.matches("r", lookup.key), Literal(SEVERAL))
 
     def all_found(self, lookups: Sequence[Lookup]) -> Composable:
         """The condition that each Ref finds one row."""
         return SQL("").join([SQL(" AND {} = 1").format(self.found(lookup)) for lookup in lookups])
-
-
-def _table(name: str) -> Identifier:
-    schema, _, table = name.rpartition(".")
-    return Identifier(schema or "public", table)
 
 
 def _columns_in(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,9 @@ from kiwi_core._hooks.urls import server_problem
 from kiwi_core._hooks.virtual_key_state import VirtualKeyState
 from kiwi_core._model.fields import many
 from kiwi_core._model.hooks import Hook, Lent
-from kiwi_core._model.late import Credential, External, Quoted, Text
+from kiwi_core._model.late import Credential, Quoted, Text
 from kiwi_core._model.names import dns_label, slug
-from kiwi_core._model.secrets import SecretKey
+from kiwi_core._model.secrets import Sealed, SecretKey
 
 __all__ = ["VirtualKey", "VirtualKeyState"]
 
@@ -28,7 +28,7 @@ def _url(_instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 
 def _begins_with_sk(_instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     hint = "LiteLLM's keys begin with 'sk-': text('sk-{key}', key=…)"
-    if not isinstance(value, Credential | External | Quoted | Text | SecretKey):
+    if not isinstance(value, Sealed):
         raise TypeError(f"{attribute.name}: found {type(value).__name__}, expected a secret; {hint}")
     if isinstance(value, Credential | Quoted) or (
         isinstance(value, Text) and not str(next(filter(_is_text, value.segments[:1]), "")).startswith("sk-")
@@ -96,7 +96,7 @@ class VirtualKey(Hook):
     name: str = attrs.field(default=attrs.Factory(_default_name, takes_self=True), validator=dns_label)
     url: str = attrs.field(validator=_url)
     master: SecretKey = attrs.field(validator=attrs.validators.instance_of(SecretKey))
-    key: Credential | External | Quoted | Text | SecretKey = attrs.field(validator=_begins_with_sk)
+    key: Sealed = attrs.field(validator=_begins_with_sk)
     models: tuple[str, ...] = attrs.field(default=(), validator=_models)
     max_budget: float | None = attrs.field(default=None, validator=_limit)
     budget_duration: str | None = attrs.field(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from kiwi_core._model.late import LAST_GENERATION
 
-__all__ = ["external_ports", "generations", "many", "port", "ports", "some_ports"]
+__all__ = ["each_text", "external_ports", "generations", "many", "port", "ports", "some_ports", "texts"]
 
 port: Final = attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))
 """A TCP port."""
@@ -26,6 +26,37 @@ def many(_instance: object, attribute: attrs.Attribute[Any], value: object) -> N
     if not isinstance(value, tuple):
         hint = "" if isinstance(value, list | set | frozenset) else f": write ({value!r},)"
         raise TypeError(f"{attribute.name}: found {value!r}, expected a tuple{hint}")
+
+
+Texts: TypeAlias = "Callable[[object, attrs.Attribute[Any], tuple[str, ...]], None]"
+
+
+def texts(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    """Check that values are texts, in a tuple.
+
+    Raises:
+        TypeError: they are not.
+    """
+    many(instance, attribute, value)
+    for text in value:
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- authors' code is unchecked
+            raise TypeError(f"{attribute.name}: found {text!r}, expected a text")
+
+
+def each_text(problem_of: Callable[[str], str | None], *, form: Texts = texts) -> Texts:
+    """Return a validator of texts.
+
+    Args:
+        problem_of: says what is wrong with one of them; None when nothing is.
+        form: looks at them first.
+    """
+
+    def validate(instance: object, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+        form(instance, attribute, value)
+        if problems := [problem for text in value if (problem := problem_of(text))]:
+            raise ValueError(f"{attribute.name}: {'; '.join(problems)}")
+
+    return validate
 
 
 ports: Final = attrs.validators.and_(many, attrs.validators.deep_iterable(port))

@@ -13,15 +13,16 @@ import attrs
 
 from kiwi_core._model.desired import Desired, Mounted
 from kiwi_core._model.fields import many
-from kiwi_core._model.late import Credential, External, Image, Quoted, Text, Value
+from kiwi_core._model.late import Image, Value
 from kiwi_core._model.names import dns_label
 from kiwi_core._model.schema import Schema
-from kiwi_core._model.secrets import Secret, SecretKey
+from kiwi_core._model.secrets import Sealed, Secret, SecretKey
 from kiwi_core._model.service import Home, Offer, Use
 
-__all__ = ["Hook", "Job", "Lent"]
+__all__ = ["Hook", "Job", "Lent", "one_use"]
 
 B = TypeVar("B")
+U = TypeVar("U", bound=Use[object])
 O = TypeVar("O", bound=Offer)  # noqa: E741 -- an offer
 
 
@@ -54,7 +55,7 @@ class Lent(Protocol):
         """
         ...
 
-    def secret(self, value: Credential | External | Quoted | Text | SecretKey) -> Mounted:
+    def secret(self, value: Sealed) -> Mounted:
         """Have a secret mounted into the hook's job, and return where."""
         ...
 
@@ -107,6 +108,22 @@ class Hook:
             lent: the bindings of its component, and what the providers lend to hooks alone.
         """
         raise NotImplementedError
+
+
+def one_use(hook: Hook, form: type[U], expected: str) -> U:
+    """Return the use that a hook acts on, where it is one and of a class.
+
+    Args:
+        hook: the hook.
+        form: the class.
+        expected: what it is, for the reader.
+
+    Raises:
+        TypeError: it is another one, none, or several.
+    """
+    if len(hook.on) == 1 and isinstance(use := hook.on[0], form):
+        return use
+    raise TypeError(f"on: found {hook.on!r}, expected {expected}")
 
 
 @attrs.frozen(kw_only=True)

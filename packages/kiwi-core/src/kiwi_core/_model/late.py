@@ -33,6 +33,7 @@ __all__ = [
     "leaves",
     "text",
     "url",
+    "with_credentials",
 ]
 
 
@@ -151,11 +152,15 @@ class Quoted(Late):
     value: Credential
 
 
+Segment: TypeAlias = str | Credential | External | Pin | Quoted
+"""What a text is joined from."""
+
+
 @attrs.frozen
 class Text(Late):
     """Literal text and late values, joined in order."""
 
-    segments: tuple[str | Credential | External | Pin | Quoted, ...]
+    segments: tuple[Segment, ...]
 
 
 Named: TypeAlias = Credential | External | Pin
@@ -177,7 +182,7 @@ def text(template: str, **parts: str | Credential | External | Pin | Quoted) -> 
     Raises:
         ValueError: a name without a part, a part without a name, or a conversion such as ``{x!r}`` or ``{x:>8}``.
     """
-    segments: list[str | Credential | External | Pin | Quoted] = []
+    segments: list[Segment] = []
     used: set[str] = set()
     for literal, name, spec, conversion in string.Formatter().parse(template):
         if literal:
@@ -224,6 +229,29 @@ def parts_of(leaf: Value) -> Iterator[Named]:
     elif isinstance(leaf, Text):
         for segment in leaf.segments:
             yield from parts_of(segment)
+
+
+def with_credentials(late: Late, change: Callable[[Credential], Credential]) -> Late:
+    """Return a late value in which each credential is another one; what holds none is returned as it is."""
+    match late:
+        case Credential():
+            return change(late)
+        case Quoted():
+            return Quoted(change(late.value))
+        case Text():
+            return Text(tuple(_changed(part, change) for part in late.segments))
+        case _:
+            return late
+
+
+def _changed(part: Segment, change: Callable[[Credential], Credential]) -> Segment:
+    match part:
+        case Credential():
+            return change(part)
+        case Quoted():
+            return Quoted(change(part.value))
+        case _:
+            return part
 
 
 def skeleton(leaf: Late, show: Callable[[Named], str] = repr) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import attrs
 
 from kiwi_core._model.late import Credential, External, Late, Quoted, Text
 from kiwi_core._model.names import dns_label
 
-__all__ = ["Checksum", "PlainValue", "Secret", "SecretKey", "checksum"]
+__all__ = ["Checksum", "PlainValue", "Sealed", "Secret", "SecretKey", "Secretive", "checksum"]
+
+
+Secretive: TypeAlias = Credential | External | Quoted | Text
+"""What stands for a secret that a Secret is to hold."""
 
 
 @attrs.frozen
@@ -20,6 +25,10 @@ class SecretKey:
 
     secret: str = attrs.field(validator=dns_label)
     key: str = attrs.field(validator=attrs.validators.min_len(1))
+
+
+Sealed: TypeAlias = Secretive | SecretKey
+"""What stands for a secret, one that a Secret holds already included."""
 
 
 @attrs.frozen
@@ -33,7 +42,7 @@ class Secret:
     """
 
     name: str = attrs.field(validator=dns_label)
-    data: Mapping[str, str | Credential | External | Quoted | Text] = attrs.field(validator=attrs.validators.min_len(1))
+    data: Mapping[str, str | Secretive] = attrs.field(validator=attrs.validators.min_len(1))
 
 
 @attrs.frozen(kw_only=True)

@@ -120,13 +120,7 @@ def _reader(project: engine.Project, phases: Sequence[Phase], source: SeedSource
     from kiwi_core._model.late import Credential, External, late_leaves
     from kiwi_core.cli._seed import deployed_seed, open_externals
 
-    stack = project.stack
-    values = {
-        (part.home.namespace, secret.name): secret.data
-        for part in stack.parts.values()
-        for secret in part.wiring.secrets
-    }
-    values |= {(phase.tasks.namespace, phase.secret.name): phase.secret.data for phase in phases if phase.secret}
+    values = {place: secret.data for place, secret in project.stack.secrets.items()}
     wanted = [
         values[phase.tasks.namespace, name][key]
         for phase in phases

@@ -100,9 +100,16 @@ def whole(session: nox.Session) -> None:
     """Run the tests that cross packages, on the wheels of all, with the real Helm and helmfile."""
     _install_all(session)
     session.run("python", "tests/testbed/tools.py")
-    expected = Path("tests/real_server_tests.txt").read_text(encoding="utf-8").strip()
-    counted = () if session.posargs else ("--real-server-tests", expected)  # what is chosen is not the whole
-    _pytest(session, Path("tests"), *counted)
+    _pytest(session, Path("tests"), "--ignore", "tests/e2e", *_counted(session, Path("tests")))
+
+
+@nox.session(default=False)
+def e2e(session: nox.Session) -> None:
+    """Deploy to a real cluster of one node, on the wheels of all; needs Linux and root, see docs/testbed.md."""
+    _install_all(session)
+    session.run("python", "tests/testbed/tools.py", "--cluster")
+    folder = Path("tests/e2e")
+    session.run("pytest", *_counted(session, folder), *(session.posargs or [str(folder)]))  # one cluster, one process
 
 
 @nox.session(default=False)
@@ -144,6 +151,12 @@ def lock(session: nox.Session) -> None:
 def _pytest(session: nox.Session, folder: Path, *arguments: str) -> None:
     """Run the tests of a folder, or what the command line chose, on two cores."""
     session.run("pytest", "-n", "2", *arguments, *(session.posargs or [str(folder)]))
+
+
+def _counted(session: nox.Session, folder: Path) -> Sequence[str]:
+    """What makes pytest count the tests of a folder that need a real server; what is chosen is not the whole."""
+    expected = (folder / "real_server_tests.txt").read_text(encoding="utf-8").strip()
+    return () if session.posargs else ("--real-server-tests", expected)
 
 
 def _install_lock(session: nox.Session) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 from testbed import registry as registries
 from testbed import tools
-from testbed.fixtures import keycloak, kubernetes, mariadb, minio, postgres, s3
+from testbed.fixtures import cluster, keycloak, kubernetes, mariadb, minio, postgres, s3
 
-__all__ = ["keycloak", "kubernetes", "mariadb", "minio", "postgres", "s3"]
+__all__ = ["cluster", "keycloak", "kubernetes", "mariadb", "minio", "postgres", "s3"]
 
 MARKER = "real_server"
 
@@ -108,7 +108,7 @@ class RealServerTests:
         if self.is_wrong:
             terminalreporter.write_line(
                 f"expected {self.expected} real-server tests, found {self.counts.total()}: where that is right, "
-                "correct tests/real_server_tests.txt",
+                "correct tests/real_server_tests.txt (of the cluster's: tests/e2e/real_server_tests.txt)",
                 red=True,
             )
 

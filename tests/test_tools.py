@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from testbed import tools
 
+ALL = tools.TOOLS + tools.CLUSTER_TOOLS
+
 
 def make_program(path: Path, says: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -20,15 +22,15 @@ def make_program(path: Path, says: str) -> Path:
 def _empty_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setenv("KIWISTACK_TESTBED", str(tmp_path / "testbed"))
-    for tool in tools.TOOLS:
+    for tool in ALL:
         monkeypatch.delenv(tool.variable, raising=False)
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
-    assert [tools.find(tool) for tool in tools.TOOLS] == [None] * len(tools.TOOLS)
+    assert [tools.find(tool) for tool in ALL] == [None] * len(ALL)
 
 
-@pytest.mark.parametrize("tool", tools.TOOLS, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", ALL, ids=lambda tool: tool.name)
 def test_a_tool_on_the_path_is_taken_in_its_exact_version_only(tool: tools.Tool, tmp_path: Path) -> None:
     program = make_program(tmp_path / "path" / tool.programs[-1], f"version v{tool.version}")
     assert tools.find(tool) == program
@@ -71,3 +73,14 @@ def test_a_build_that_fails_leaves_nothing_and_says_which_step_it_was(tmp_path: 
     with pytest.raises(tools.ToolError, match=r"go get -tool helm\.sh/helm/v4/cmd/helm: .*exit status 1"):
         tools.obtain(tools.HELM)
     assert {path.name for path in (tmp_path / "testbed").rglob("*")} == {"bin", "lock"}
+
+
+def test_a_tool_of_a_main_package_of_our_own_is_built_from_it(tmp_path: Path) -> None:
+    lists = 'cp main.go go.mod "$KIWISTACK_TESTBED"; while [ "$1" != -o ]; do shift; done; echo made >"$2"'
+    go = tmp_path / "path" / "go"
+    make_program(go, f'go1.26.0; if [ "$1" = build ]; then PATH=/usr/bin:/bin; {lists}; fi')
+    assert tools.obtain(tools.COREDNS).read_text(encoding="utf-8") == "made\n"
+    kept = tmp_path / "testbed"
+    assert "coredns/plugin/kubernetes" in (kept / "main.go").read_text(encoding="utf-8")
+    required = "require github.com/coredns/coredns v1.15.0"
+    assert required in (kept / "go.mod").read_text(encoding="utf-8")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Generator
 from typing import TypeVar
 
 import pytest
+from testbed.cluster import Cluster, running
 from testbed.keycloak import Keycloak
 from testbed.kubernetes import Kubernetes
 from testbed.mariadb import MariaDB
@@ -16,7 +18,7 @@ from testbed.s3 import S3
 from testbed.servers import Server
 from testbed.tools import ToolError
 
-__all__ = ["keycloak", "kubernetes", "mariadb", "minio", "postgres", "s3"]
+__all__ = ["cluster", "keycloak", "kubernetes", "mariadb", "minio", "postgres", "s3"]
 
 S = TypeVar("S", bound=Server)
 
@@ -55,6 +57,22 @@ def keycloak() -> Generator[Keycloak]:
 def kubernetes() -> Generator[Kubernetes]:
     """A Kubernetes API server; each test has a namespace of its own, and leaves it running."""
     yield from _serve(Kubernetes)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Generator[Cluster]:
+    """A Kubernetes cluster that runs pods; each test has namespaces of its own, and leaves it running.
+
+    One that is up already is used and left up; see ``testbed.cluster``.
+    """
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        pytest.skip("there is one cluster for all: run tests/e2e without -n")
+    with contextlib.ExitStack() as stack:
+        try:
+            used = stack.enter_context(running())
+        except ToolError as error:
+            pytest.skip(str(error))
+        yield used
 
 
 def _serve(make: Callable[[], S]) -> Generator[S]:

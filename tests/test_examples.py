@@ -122,7 +122,7 @@ def test_an_image_or_a_chart_stands_in_one_place(copy: Path, name: str) -> None:
     kiwistack("build", copy / name)
     written = files_in(copy / name / "generated")
     summary = json.loads(written["stack.json"])
-    told = {"stack.json", "environments/dev/images.yaml", "environments/dev/charts.yaml"}
+    told = {"stack.json", "report.html", "environments/dev/images.yaml", "environments/dev/charts.yaml"}
     others = b"".join(content for path, content in written.items() if path not in told)
     pinned = written["environments/dev/images.yaml"].decode()
     for reference in summary["images"].values():
@@ -152,7 +152,12 @@ def test_a_pin_that_is_bumped_changes_the_files_that_it_stands_in_and_no_others(
     kiwistack("build", customer)
     after = files_in(customer / "generated")
     assert sorted(before) == sorted(after)
-    assert {path for path in after if after[path] != before[path]} == {changed, "stack.json", "manifest.json"}
+    assert {path for path in after if after[path] != before[path]} == {
+        changed,
+        "stack.json",
+        "report.html",
+        "manifest.json",
+    }
 
 
 def test_a_tenant_records_the_tree_of_its_cluster_and_check_says_when_they_disagree(
@@ -202,12 +207,14 @@ def test_another_customer_changes_the_cluster_and_not_its_neighbours(copy: Path)
     kiwistack("build", cluster)
     kiwistack("build", customer)
     after, now = files_in(customer / "generated"), files_in(cluster / "generated")
-    assert {path for path in after if after[path] != before[path]} == {"manifest.json"}
+    # The two files that say which tree of the cluster it was checked against.
+    assert {path for path in after if after[path] != before[path]} == {"manifest.json", "report.html"}
     changed = {path for path in now if now[path] != gateways[path]}
     # The hook of its virtual key, and the time that it may take.
     assert changed == {
         "helmfile.yaml.gotmpl",
         "manifest.json",
+        "report.html",
         "stack.json",
         "values/litellm-post.yaml.gotmpl",
         *(f"values/foundation-{name}.yaml.gotmpl" for name in ("ingress", "llm-gateway", "search-gateway")),

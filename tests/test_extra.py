@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TESTS = {
     "secrets": ("test_age_files.py", "test_seed_source.py", "test_seeds.py"),
+    "schemas": ("test_kube_schemas.py",),
     "hooks": ("test_facade.py", "hooks/test_http.py", "hooks/test_s3.py"),
 }
 

@@ -15,7 +15,7 @@ import yaml
 from kiwi_component_opendesk import OpenDesk
 from kiwi_component_opendesk._facts import facts
 from kiwi_component_opendesk._selection import APPS, EXTRAS
-from trees import EXAMPLES, SEED, kiwistack, objects, stub_values, templated, with_stub_charts
+from trees import EXAMPLES, SEED, fakes, kiwistack, objects, stub_values, templated, with_stub_charts
 from trees import helmfile as run
 
 pytestmark = pytest.mark.real_server
@@ -63,7 +63,7 @@ def rendered(
 ) -> Callable[[str, str], Rendered]:
     @cache
     def render(name: str, helm: str) -> Rendered:
-        done = run(helmfile, request.getfixturevalue(helm), stubbed(name), "template", seed=SEED)
+        done = run(helmfile, request.getfixturevalue(helm), stubbed(name), "template", handed=fakes(stubbed(name)))
         return Rendered(manifests=done.stdout, order=tuple(templated(done.stderr)))
 
     return render
@@ -116,7 +116,8 @@ def test_what_depends_on_another_comes_after_it(rendered: Callable[[str, str], R
         *[(before, "onyx") for before in ("onyx-redis", "onyx-opensearch")],
         *[(before, after) for before, after in _databases() if after in order],
         *[("opendesk-migrations-pre", name) for name in facts().releases if name in order],
-        *[("foundation", name) for name in order],
+        *[("foundation", name) for name in order if name != "namespace"],
+        ("namespace", "foundation"),
     ]
     wrong = [pair for pair in wanted if order.index(pair[0]) > order.index(pair[1])]
     assert wrong == []
@@ -181,10 +182,10 @@ def test_every_choice_of_apps_renders_in_order(helmfile: Path, helm: Path, tmp_p
     cluster.write_text(text, encoding="utf-8")
     kiwistack("build", examples / "cust-acme")
     out = examples / "cust-acme" / "generated"
-    order = templated(run(helmfile, helm, out, "template", seed=SEED).stderr)
+    order = templated(run(helmfile, helm, out, "template", handed=fakes(out)).stderr)
     needs = needs_in(out)
     assert sorted(order) == sorted(needs)
-    assert set(order) == {"foundation", *opendesk.reasons()}
+    assert set(order) == {"namespace", "foundation", *opendesk.reasons()}
     assert [pair for pair in _pairs(needs) if order.index(pair[0]) > order.index(pair[1])] == []
 
 
@@ -215,7 +216,7 @@ def test_a_cycle_planted_in_the_tree_is_refused(
         (broken / item.name).symlink_to(item)
     (broken / "helmfile.yaml.gotmpl").unlink()
     text = (whole / "helmfile.yaml.gotmpl").read_text(encoding="utf-8")
-    head, found, rest = text.partition('- "name": "foundation-cert-manager"\n')
+    head, found, rest = text.partition('- "name": "namespace-cert-manager"\n')
     assert found
     needs = '"needs":\n    - "kiwi-cert-manager/cert-manager"\n  "wait": true'
     text = head + found + rest.replace('"wait": true', needs, 1)

@@ -47,6 +47,8 @@ def test_a_wheel_carries_its_data_its_types_and_its_licence(wheels: list[Path]) 
     names = {name for wheel in wheels for name in zipfile.ZipFile(wheel).namelist()}
     for path in (
         "kiwi_core/charts/kiwi-foundation/templates/network-policies.yaml",
+        "kiwi_core/_emit/graph.css",
+        "kiwi_core/_emit/report.css",
         "kiwi_core/py.typed",
         "kiwi_component_onyx/charts/onyx-redis/Chart.yaml",
         "kiwi_component_onyx/facts/charts/onyx-0.8.19.json",

@@ -11,6 +11,7 @@ import attrs
 import pytest
 from kiwi_core._compose.policy import HOOKS_LABEL
 from kiwi_core._deliver.hook_pods import read_status
+from kiwi_core._deliver.kubectl import Kubectl
 from kiwi_core._hooks.restart import MARK, RestartState
 from kiwi_core._model.secrets import SecretKey
 from kiwi_core.errors import ExternalError
@@ -143,7 +144,7 @@ def test_what_jobs_left_in_their_pods_is_read_with_kubectl(
     kubernetes.start()
     namespace = kubernetes.make_namespace()
     monkeypatch.setenv("KUBECONFIG", str(kubernetes.kubeconfig))
-    assert read_status(namespace, program=str(kubectl)) == ()
+    assert read_status(namespace, Kubectl(program=str(kubectl))) == ()
     core = f"/api/v1/namespaces/{namespace}"
     kubernetes.ask("POST", f"{core}/serviceaccounts", {"metadata": {"name": "hooks"}})
     for one in (
@@ -154,7 +155,9 @@ def test_what_jobs_left_in_their_pods_is_read_with_kubectl(
         name = one["metadata"]["name"]  # type: ignore[index]  # as made above
         assert kubernetes.ask("POST", f"{core}/pods", one)[0] == 201
         assert kubernetes.ask("PUT", f"{core}/pods/{name}/status", one)[0] == 200
-    rows = [(row.release, row.hook, row.said, row.failed) for row in read_status(namespace, program=str(kubectl))]
+    rows = [
+        (row.release, row.hook, row.said, row.failed) for row in read_status(namespace, Kubectl(program=str(kubectl)))
+    ]
     assert rows == [
         ("memo-post", "memo-post-1", "unchanged", False),
         ("memo-pre", "postgres-role-memo", "create role memo  (0.2 s)", False),
@@ -166,7 +169,7 @@ def test_what_jobs_left_in_their_pods_is_read_with_kubectl(
 def test_a_cluster_that_does_not_answer_is_told(kubectl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     with pytest.raises(ExternalError, match="kubectl failed: "):
-        read_status("cust-acme", program=str(kubectl))
+        read_status("cust-acme", Kubectl(program=str(kubectl)))
     with pytest.raises(ExternalError, match="there is no program"):
-        read_status("cust-acme", program=str(tmp_path / "kubectl"))
+        read_status("cust-acme", Kubectl(program=str(tmp_path / "kubectl")))
     assert subprocess.run([kubectl, "version", "--client"], capture_output=True, check=False).returncode == 0

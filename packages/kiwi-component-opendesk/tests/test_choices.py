@@ -192,9 +192,9 @@ def test_any_choice_composes_and_keeps_the_contract(component: OpenDesk) -> None
     found = trial(component)
     assert found.findings == ()
     order = found.releases
-    assert order[:2] == ("foundation", "opendesk-migrations-pre")
+    assert order[:3] == ("namespace", "foundation", "opendesk-migrations-pre")
     assert order[-1] == "opendesk-migrations-post"
-    assert set(order) == {"foundation", *component.reasons()}
+    assert set(order) == {"namespace", "foundation", *component.reasons()}
     stages = {release.name: release.stage.number for release in component.declare().releases}
     place = {name: index for index, name in enumerate(order)}
     for release in component.declare().releases:

@@ -172,7 +172,9 @@ class ClusterScene(Scene):
 
     components: tuple[Component, ...] = (Llm(), Nginx())
     cluster: Cluster = CLUSTER
-    charts: Mapping[str, ChartPin] = {name: chart_pin(name) for name in (*CHARTS, "kiwi-foundation", "kiwi-hooks")}
+    charts: Mapping[str, ChartPin] = {
+        name: chart_pin(name) for name in (*CHARTS, "kiwi-foundation", "kiwi-hooks", "kiwi-namespace")
+    }
     captures: Mapping[str, ChartCapture] = CHARTS
 
     def target(self) -> Cluster:

@@ -275,7 +275,7 @@ class Scene:
     cluster: Cluster = CLUSTER
     lane: Lane = Lane.DEV
     charts: Mapping[str, ChartPin] = {
-        name: chart_pin(name) for name in ("app", "worker", "db", "kiwi-foundation", "kiwi-hooks")
+        name: chart_pin(name) for name in ("app", "worker", "db", "kiwi-foundation", "kiwi-hooks", "kiwi-namespace")
     }
     images: Mapping[str, ImagePin] = {name: image_pin(name) for name in IMAGES}
     captures: Mapping[str, ChartCapture] = CHARTS

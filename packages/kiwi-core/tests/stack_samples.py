@@ -40,7 +40,7 @@ CHART = ChartFiles(name="own", version="1.0.0", files={"Chart.yaml": b"version: 
 CORE = Package(
     distribution="kiwi-core",
     version="1",
-    charts={name: attrs.evolve(CHART, name=name) for name in ("kiwi-foundation", "kiwi-hooks")},
+    charts={name: attrs.evolve(CHART, name=name) for name in ("kiwi-foundation", "kiwi-hooks", "kiwi-namespace")},
 )
 PACKAGE = Package(distribution="kiwi-component-sample", version="2.3", charts={"own": CHART})
 CLUSTER = Cluster(name="core-1", tier=Tier.CORE, apis=("cert-manager.io",), offers=(LlmOffer(namespace="kiwi-llm"),))

@@ -45,7 +45,7 @@ def needs(stack: Stack, name: str) -> set[str]:
 
 def test_a_release_is_placed_with_its_stage_its_needs_and_its_layers() -> None:
     stack = composed(component("app", release("app", DB)), component("pg", release("pg"), offers=(pg("pg"),)))
-    assert [item.name for item in stack.releases] == ["foundation", "pg", "app"]
+    assert [item.name for item in stack.releases] == ["namespace", "foundation", "pg", "app"]
     app = stack.by_name["app"]
     assert (app.role, app.component, app.namespace) == ("component", "app", "cust-acme")
     assert app.needs == ("foundation", "pg")
@@ -59,9 +59,10 @@ def test_a_release_is_placed_with_its_stage_its_needs_and_its_layers() -> None:
 
 def test_every_release_needs_the_foundation_and_it_is_waited_for() -> None:
     stack = composed(component("app", release("app"), wiring=Wiring(pre=(job(),), post=(job(),))))
-    assert all("foundation" in item.needs for item in stack.releases[1:])
-    assert stack.releases[0].wait
-    assert [item.role for item in stack.releases] == ["foundation", "hooks", "component", "hooks"]
+    assert [item.role for item in stack.releases] == ["namespace", "foundation", "hooks", "component", "hooks"]
+    namespace, foundation, *others = stack.releases
+    assert (foundation.needs, foundation.wait, namespace.wait) == (("namespace",), True, True)
+    assert all("foundation" in item.needs for item in others)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_pre_hook_goes_in_the_stage_of_its_component_or_of_what_it_acts_on(
 def test_the_pre_hooks_go_before_the_first_release_and_the_post_hooks_after_the_last() -> None:
     early, late = release("early", stage=Stage.SERVICES), release("late", stage=Stage.LATE_COMPONENTS)
     stack = composed(component("app", late, early, wiring=Wiring(pre=(job(),), post=(job(),))))
-    assert [item.name for item in stack.releases] == ["foundation", "app-pre", "early", "late", "app-post"]
+    assert [item.name for item in stack.releases] == ["namespace", "foundation", "app-pre", "early", "late", "app-post"]
     assert (stack.by_name["app-pre"].stage, stack.by_name["app-post"].stage) == (Stage.SERVICES, Stage.LATE_COMPONENTS)
     assert needs(stack, "app-post") == {"early", "late"}
 
@@ -181,7 +182,7 @@ def test_a_pre_hook_on_a_service_that_uses_ones_own_gives_no_cycle() -> None:
         "keycloak", release("keycloak", DB), offers=(SignOnOffer(host="k", admin=ADMIN, release="keycloak"),)
     )
     stack = composed(desk, keycloak)
-    assert [item.name for item in stack.releases] == ["foundation", "pg", "keycloak", "desk-pre", "files"]
+    assert [item.name for item in stack.releases] == ["namespace", "foundation", "pg", "keycloak", "desk-pre", "files"]
     assert needs(stack, "pg") == set()
 
 

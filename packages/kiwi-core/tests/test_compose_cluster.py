@@ -37,15 +37,20 @@ def needs(stack: Stack, name: str) -> set[str]:
 def test_each_gateway_has_a_foundation_of_its_own_named_after_its_service() -> None:
     stack = composed_cluster(gateway(Llm, release("llm"), name="litellm"), gateway(Search, release("search")))
     assert [(item.name, item.namespace, item.role) for item in stack.releases] == [
+        ("namespace-llm", "kiwi-llm", "namespace"),
         ("foundation-llm", "kiwi-llm", "foundation"),
+        ("namespace-search", "kiwi-search", "namespace"),
         ("foundation-search", "kiwi-search", "foundation"),
         ("llm", "kiwi-llm", "component"),
         ("search", "kiwi-search", "component"),
     ]
     assert stack.foundations == {"kiwi-llm": "foundation-llm", "kiwi-search": "foundation-search"}
     assert (needs(stack, "llm"), needs(stack, "search")) == ({"foundation-llm"}, {"foundation-search"})
-    assert all(item.wait and item.component == "" for item in stack.releases[:2])
-    assert {edge.because for edge in stack.edges} == {"policies and Secrets stand before anything runs"}
+    assert all(item.wait and item.component == "" for item in stack.releases[:4])
+    assert {edge.because for edge in stack.edges} == {
+        "Helm makes the namespace for it",
+        "policies and Secrets stand before anything runs",
+    }
 
 
 def test_a_tenant_has_one_foundation_for_all_of_its_components() -> None:
@@ -56,9 +61,9 @@ def test_a_tenant_has_one_foundation_for_all_of_its_components() -> None:
 
 def test_a_gateway_that_only_offers_has_a_foundation_with_its_policies() -> None:
     stack = composed_cluster(gateway(Llm, offers=(llm_offer(),)))
-    (only,) = stack.releases
-    assert only.name == "foundation-llm"
-    allow = only.values["allow"]
+    (_, foundation) = stack.releases
+    assert foundation.name == "foundation-llm"
+    allow = foundation.values["allow"]
     assert isinstance(allow, list)
     assert [item["name"] for item in allow if isinstance(item, Mapping)] == [
         "allow-own-pods",

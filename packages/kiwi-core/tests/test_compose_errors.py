@@ -58,6 +58,10 @@ def test_every_pin_that_is_missing_is_told_at_once_with_the_closest_name() -> No
         compose(inputs(app, pins=pins, lane=Lane.DOGFOOD))
     assert [str(problem) for problem in caught.value.problems] == [
         (
+            "charts.yaml: there is no chart pin 'kiwi-namespace', which release 'namespace' needs\n"
+            "    the file has: onyx; add an entry 'kiwi-namespace' to charts.yaml"
+        ),
+        (
             "charts.yaml: there is no chart pin 'kiwi-foundation', which release 'foundation' needs\n"
             "    the file has: onyx; add an entry 'kiwi-foundation' to charts.yaml"
         ),
@@ -82,7 +86,7 @@ def test_an_overlay_of_a_release_that_is_not_there_is_told() -> None:
         compose(inputs(component("app", release("app")), overlays={"ap": (layer,), "zzz": (layer,)}))
     assert [str(problem) for problem in caught.value.problems] == [
         "overlays/ap.yaml: an overlay of 'ap', which is no release of tenant acme\n    did you mean 'app'?",
-        "overlays/ap.yaml: an overlay of 'zzz', which is no release of tenant acme\n    its releases are: app, foundation",
+        "overlays/ap.yaml: an overlay of 'zzz', which is no release of tenant acme\n    its releases are: app, foundation, namespace",
     ]
 
 

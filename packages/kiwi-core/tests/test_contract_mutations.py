@@ -17,6 +17,7 @@ import mutations_overlay
 import mutations_pins
 import mutations_policies
 import mutations_release
+import mutations_rendered
 import pytest
 from contract_changes import (
     Change,
@@ -58,6 +59,7 @@ from kiwi_core.errors import ComposeError, InputError, OverlayError, PinError, P
 MODULES = (
     mutations_release, mutations_namespace, mutations_offers, mutations_policies, mutations_outside, mutations_cluster,
     mutations_cluster_policies, mutations_pins, mutations_overlay, mutations_credentials, mutations_lock,
+    mutations_rendered,
 )  # fmt: skip
 ROWS = [row for module in MODULES for row in module.ROWS]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,11 +11,10 @@ import pytest
 from kiwi_core import Bound, Credential, External, Secret, Wiring
 from kiwi_core._compose.compose import compose
 from kiwi_core._compose.stack import Stack
-from kiwi_core._deliver.handover import PREFIX, private_folder, run_helmfile, variables
+from kiwi_core._deliver.handover import PREFIX, private_folder, variables
 from kiwi_core._derive.password import Seed, derive_password
 from kiwi_core._derive.taint import Tainted
-from kiwi_core._emit.writing import SEED, variable_of
-from kiwi_core.errors import ExternalError
+from kiwi_core._emit.writing import variable_of
 from stack_samples import Sample, component, inputs, release
 
 HELD = """\
@@ -26,13 +24,6 @@ with private_folder() as folder:
     (folder / "values.yaml").write_text("secret")
     print(folder, flush=True)
     time.sleep(60)
-"""
-PRINT = """\
-#!/bin/sh
-env > "$TMPDIR/../seen"
-ls -ld "$TMPDIR" >> "$TMPDIR/../seen"
-touch "$TMPDIR/made"; ls -l "$TMPDIR/made" >> "$TMPDIR/../seen"
-exit 7
 """
 
 
@@ -115,26 +106,3 @@ def test_what_only_looks_like_a_private_folder_is_left_alone(memory: Path) -> No
     with private_folder():
         pass
     assert {path.name for path in memory.iterdir()} == {f"{PREFIX}file", f"{PREFIX}link", "elsewhere"}
-
-
-def test_helmfile_gets_the_values_and_not_the_seed(
-    memory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "helmfile"
-    program.write_text(PRINT, encoding="utf-8")
-    program.chmod(0o700)
-    monkeypatch.setenv(SEED, "the seed itself")
-    assert run_helmfile(program, tmp_path, ["sync"], {"KIWISTACK_X": Tainted("derived", "x")}) == 7
-    seen = (memory / "seen").read_text(encoding="utf-8")
-    assert "KIWISTACK_X=derived" in seen
-    assert "the seed itself" not in seen
-    assert "drwx------" in seen
-    assert "-rw-------" in seen
-    assert not list(memory.glob(f"{PREFIX}*"))
-
-
-def test_a_program_that_is_not_there_is_told(memory: Path, tmp_path: Path) -> None:
-    with pytest.raises(ExternalError, match="helmfile cannot be started"):
-        run_helmfile(tmp_path / "nowhere", tmp_path, ["sync"], {"KIWISTACK_X": Tainted("derived", "x")})
-    assert not list(memory.glob(f"{PREFIX}*"))
-    assert os.environ.get("KIWISTACK_X") is None

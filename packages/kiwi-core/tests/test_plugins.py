@@ -397,7 +397,7 @@ def test_what_a_package_ships_stands_beside_its_module(install: Install, plugins
     packages = plugins().packages(["hello"])
     assert str(packages["hello"]) == "kiwi-component-hello 1.2.3"
     assert packages["hello"].charts["mine"].version == "4.5.6"
-    assert packages[""].charts.keys() == {"kiwi-foundation", "kiwi-hooks"}
+    assert packages[""].charts.keys() == {"kiwi-foundation", "kiwi-hooks", "kiwi-namespace"}
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,13 @@ def test_the_helmfile_has_every_release_once_in_order_with_its_needs() -> None:
     for item in stack.releases:
         entry = found[item.name]
         assert entry["namespace"] == "cust-acme"
-        assert entry["labels"] == {"deployStage": item.stage.value, "component": item.component or "platform"}
+        assert entry["labels"] == {
+            "deployStage": item.stage.value,
+            "component": item.component or "platform",
+            "kiwistack.dev/tree": "ACTION",
+        }
+        assert entry.get("takeOwnership", False) == (item.role == "foundation")
+        assert entry.get("createNamespace", False) == (item.role == "namespace")
         assert entry.get("needs", []) == [f"cust-acme/{need}" for need in item.needs]
         assert entry.get("wait", False) == item.wait
         assert entry["timeout"] == item.declared.timeout
@@ -171,7 +177,7 @@ def test_only_the_pins_that_are_used_are_written() -> None:
     tree = whole(golden_inputs())
     charts = yaml.safe_load(tree["environments/dogfood/charts.yaml"])["charts"]
     images = yaml.safe_load(tree["environments/dogfood/images.yaml"])["images"]
-    assert set(charts) == {"kiwi-foundation", "kiwi-hooks", "own", "pg", "cache"}
+    assert set(charts) == {"kiwi-foundation", "kiwi-hooks", "kiwi-namespace", "own", "pg", "cache"}
     assert charts["own"] == {
         "registry": "registry.example",
         "repository": "charts",
@@ -234,7 +240,7 @@ def test_a_slash_too_many_in_a_pin_changes_no_address() -> None:
 def test_own_charts_go_with_the_tree_in_dev_alone() -> None:
     dev, dogfood = whole(golden_inputs(Lane.DEV)), whole(golden_inputs())
     assert {path for path in dev if path.startswith("charts/")} == {
-        f"charts/{name}/Chart.yaml" for name in ("own", "kiwi-foundation", "kiwi-hooks")
+        f"charts/{name}/Chart.yaml" for name in ("own", "kiwi-foundation", "kiwi-hooks", "kiwi-namespace")
     }
     assert not [path for path in dogfood if path.startswith("charts/")]
     assert releases(dev)["app"]["chart"] == "./charts/own"

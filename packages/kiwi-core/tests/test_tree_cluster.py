@@ -82,6 +82,8 @@ def test_the_helmfile_of_a_cluster_has_every_release_in_its_namespace_and_needs_
     found = releases(whole(stack))
     assert list(found) == [item.name for item in stack.releases]
     assert {name: entry["namespace"] for name, entry in found.items()} == {
+        "namespace-edge": "kiwi-edge",
+        "namespace-llm": "kiwi-llm",
         "foundation-edge": "kiwi-edge",
         "foundation-llm": "kiwi-llm",
         "nginx": "kiwi-edge",
@@ -122,7 +124,10 @@ def test_every_file_that_the_helmfile_of_a_cluster_names_is_there(lane: Lane) ->
 @pytest.mark.parametrize("lane", Lane)
 def test_a_cluster_without_gateways_gives_a_helmfile_with_no_release(lane: Lane) -> None:
     tree = whole(compose(cluster_inputs(pins=PINS, lane=lane)))
-    assert helmfile(tree)[1] == {"helmDefaults": {"createNamespace": True}, "releases": []}
+    assert helmfile(tree)[1] == {
+        "helmDefaults": {"createNamespace": False, "syncReleaseLabels": True, "forceConflicts": "ACTION"},
+        "releases": [],
+    }
     assert "\nreleases: []\n" in tree["helmfile.yaml.gotmpl"].decode()
     for kind in ("charts", "images"):
         assert yaml.safe_load(tree[f"environments/{lane}/{kind}.yaml"]) == {kind: {}}

@@ -27,6 +27,7 @@ def oci(name: str) -> ChartPin:
 PINS = Pins(
     charts={
         "kiwi-foundation": oci("kiwi-foundation"),
+        "kiwi-namespace": oci("kiwi-namespace"),
         "kiwi-hooks": oci("kiwi-hooks"),
         "own": attrs.evolve(oci("own"), digest=DIGEST, verify=True),
         "pg": ChartPin(registry="https://charts.example", repository="stable", name="postgresql", version="v16.2.1"),

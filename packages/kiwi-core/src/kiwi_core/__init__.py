@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from kiwi_core._model.hooks import Job as Job
     from kiwi_core._model.hooks import Lent as Lent
     from kiwi_core._model.lane import Lane as Lane
+    from kiwi_core._model.lane import PodSecurity as PodSecurity
     from kiwi_core._model.lane import Stage as Stage
     from kiwi_core._model.lane import Tier as Tier
     from kiwi_core._model.late import Credential as Credential
@@ -134,7 +135,7 @@ _HOMES: Final = {
         "gateways": "Ingress IngressBinding IngressOffer LlmBinding LlmGateway LlmOffer SearchBinding SearchGateway "
         "SearchOffer SharedOffer",
         "hooks": "Hook Job Lent",
-        "lane": "Lane Stage Tier",
+        "lane": "Lane PodSecurity Stage Tier",
         "late": "Credential External Image Late Pin Rotation Text Value text url",
         "ldap": "Ldap LdapBinding LdapOffer",
         "network": "Caller Egress Workload",
@@ -205,6 +206,7 @@ __all__ = [
     "Orphan",
     "Pin",
     "PlainValue",
+    "PodSecurity",
     "Postgres",
     "PostgresBinding",
     "PostgresDatabase",

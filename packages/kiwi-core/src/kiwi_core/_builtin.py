@@ -83,10 +83,18 @@ def kiwistack_rules() -> Sequence[Rule]:
         overlay,
         pins,
         release,
+        rendered_credentials,
+        rendered_hooks,
+        rendered_images,
+        rendered_namespace,
+        rendered_schema,
         schema,
     )
 
-    modules = (declarative, release, namespace, pins, overlay, credentials, hooks, schema)
+    modules = (
+        *(declarative, release, namespace, pins, overlay, credentials, hooks, schema),
+        *(rendered_schema, rendered_namespace, rendered_images, rendered_credentials, rendered_hooks),
+    )
     return [rule for module in modules for rule in module.RULES]
 
 

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from kiwi_core._compose.stack import ChartFiles, Stack
     from kiwi_core._compose.values import Layer
     from kiwi_core._contract.results import Evidence, Result
+    from kiwi_core._deliver.registry import Registries
+    from kiwi_core._deliver.render import Renderer
     from kiwi_core._derive.lock import Lock
     from kiwi_core._emit.tree import Tree
     from kiwi_core._model.cluster import Cluster, Target
     from kiwi_core._model.pins import PinFiles
+    from kiwi_core._model.rendered import Rendering
     from kiwi_core._model.tenant import Tenant
     from kiwi_core._spec.document import Document
     from kiwi_core.plugins import Plugins
@@ -59,11 +62,25 @@ class Project:
         """Whether what is unproven counts as a finding in this lane, as ``kiwi.toml`` says."""
         return self.stack.lane in self.repo.settings.strict
 
-    def check(self, built: Path | None = None) -> tuple[Result, ...]:
+    @property
+    def tree(self) -> str:
+        """What tells the tree of today: the digits of its digest that the records of its releases bear.
+
+        What is compared with it in a cluster is what the spec, the pins and the overlays give, not what a folder holds.
+        """
+        import json
+
+        from kiwi_core._emit.tree import MANIFEST, TREE_DIGITS
+
+        digest = str(json.loads(self.emit()[MANIFEST])["digest"])
+        return digest.removeprefix("sha256:")[:TREE_DIGITS]
+
+    def check(self, built: Path | None = None, *, rendered: Rendering | None = None) -> tuple[Result, ...]:
         """Prove the contract.
 
         Args:
             built: the folder of a tree whose record of its cluster's tree is to be compared with the one of today.
+            rendered: what :meth:`render` gave, for the rules that look at manifests.
 
         Raises:
             OutputError: the folder's manifest cannot be read.
@@ -72,13 +89,59 @@ class Project:
         from kiwi_core._deliver.built import checked_against
 
         record = checked_against(built) if built else None
-        return check(self.stack, attrs.evolve(self.evidence, checked_against=record), self.plugins.rules())
+        evidence = attrs.evolve(self.evidence, checked_against=record, rendered=rendered)
+        return check(self.stack, evidence, self.plugins.rules())
 
-    def emit(self) -> Tree:
-        """Return what a build writes."""
+    def check_rendered(self, rendered: Rendering) -> tuple[Result, ...]:
+        """Prove what of the contract is about manifests."""
+        from kiwi_core._contract.results import check
+
+        rules = [rule for rule in self.plugins.rules() if rule.on_manifests]
+        return check(self.stack, attrs.evolve(self.evidence, rendered=rendered), rules)
+
+    def renderer(
+        self,
+        registries: Registries | None = None,
+        *,
+        helm: str | None = None,
+        refresh: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+        warn: Callable[[Problem], None] = lambda _: None,
+    ) -> Renderer:
+        """Return what renders the stack's releases (:meth:`~kiwi_core._deliver.render.Renderer.render`).
+
+        Args:
+            registries: where charts are asked for; as ``kiwi.toml`` says where there are none.
+            helm: a Helm's name or path; None for the one at hand.
+            refresh: whether registries are asked even for charts that are kept.
+            say: is told what is being done.
+            warn: is told that nothing can be kept.
+
+        Raises:
+            ExternalError: there is no Helm.
+        """
+        from kiwi_core._deliver.chart_cache import Cache
+        from kiwi_core._deliver.charts import Charts
+        from kiwi_core._deliver.helm_engine import find_engine
+        from kiwi_core._deliver.registry import Registries
+        from kiwi_core._deliver.render import Renderer
+
+        cache = Cache(warn=warn)
+        asked = registries or Registries(mirrors=self.repo.settings.mirrors)
+        charts = Charts(cache=cache, registries=asked, refresh=refresh)
+        return Renderer(engine=find_engine(helm, cache), charts=charts, cache=cache, say=say)
+
+    def emit(self, results: Sequence[Result] | None = None) -> Tree:
+        """Return what a build writes.
+
+        Args:
+            results: what :meth:`check` said of the stack, for the report; it is asked where they are not at hand.
+        """
+        from kiwi_core._emit.report import report_of
         from kiwi_core._emit.tree import emit
 
-        return emit(self.stack, self.plugins.emitters())
+        report = report_of(self.check() if results is None else results, self.evidence)
+        return emit(self.stack, (*self.plugins.emitters(), report))
 
 
 def load(path: Path, lane: Lane | None = None, *, say: Callable[[str], None] = lambda _: None) -> Project:

@@ -12,7 +12,7 @@ from kiwi_core._compose.edges import Placed, edges_between, namespaces_of, needs
 from kiwi_core._compose.order import order
 from kiwi_core._compose.phase import Phase, phases_in
 from kiwi_core._compose.phases import phases_of, schema_checks
-from kiwi_core._compose.platform import HOOKS_CHART, foundation_layer, hooks_layer
+from kiwi_core._compose.platform import HOOKS_CHART, foundation_layer, hooks_layer, namespace_layer
 from kiwi_core._compose.policies import policies
 from kiwi_core._compose.policy import Policy
 from kiwi_core._compose.resolve import Resolver
@@ -28,7 +28,6 @@ from kiwi_core._model.late import Pin, late_leaves
 from kiwi_core._model.pins import Pins
 from kiwi_core._model.secrets import Secret
 from kiwi_core._model.service import UseKey
-from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, OverlayError, PinError, Problem, Where, did_you_mean, raise_all
 
 __all__ = ["compose"]
@@ -211,12 +210,14 @@ def _layers(
     for item in placed:
         release, component = item.release, item.component
         match item.role:
+            case "namespace":
+                base = namespace_layer(inputs.target)
             case "foundation":
                 here = [part for part in parts.values() if part.home.namespace == item.namespace]
                 secrets = [secret for part in here for secret in part.wiring.secrets]
                 secrets += [phase.secret for part in here for phase in phases_in(part.name, phases) if phase.secret]
-                quota = inputs.target.quota if isinstance(inputs.target, Tenant) else dict[str, str]()
-                base = foundation_layer(quota, secrets, (p for p in network if p.namespace == item.namespace))
+                allowed = (policy for policy in network if policy.namespace == item.namespace)
+                base = foundation_layer(inputs.target, here, secrets, allowed)
             case "hooks":
                 base = hooks_layer(phases[release.name], resolver)
             case "component":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 import attrs
 
 from kiwi_core._compose.bind import Binding, Bindings
 from kiwi_core._compose.order import Edge
-from kiwi_core._compose.platform import HOOKS_CHART, foundation
+from kiwi_core._compose.platform import HOOKS_CHART, foundation, namespace_release
 from kiwi_core._compose.stack import Part
 from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
@@ -19,7 +19,7 @@ from kiwi_core._model.service import UseKey
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import ComposeError, Problem, did_you_mean, raise_all
 
-__all__ = ["Placed", "edges_between", "namespaces_of", "needs_of", "place"]
+__all__ = ["PLATFORM", "Placed", "edges_between", "namespaces_of", "needs_of", "place"]
 
 
 @attrs.frozen(kw_only=True)
@@ -31,11 +31,17 @@ class Placed:
         component: whose it is; empty for the platform.
     """
 
-    role: Literal["foundation", "component", "hooks"]
+    role: Literal["namespace", "foundation", "component", "hooks"]
     component: str
     namespace: str
     release: Release
 
+
+PLATFORM: Final[Mapping[Literal["namespace", "foundation"], Callable[[Target, str], Release]]] = {
+    "namespace": namespace_release,
+    "foundation": foundation,
+}
+"""What makes the platform's releases of each namespace, in their order."""
 
 BUILT_IN_APIS: Final = frozenset(
     (
@@ -61,8 +67,9 @@ def place(parts: Mapping[str, Part], bindings: Bindings, target: Target) -> tupl
     """
     namespaces = namespaces_of(parts, target)
     placed = [
-        Placed(role="foundation", component="", namespace=namespace, release=foundation(target, namespace))
+        Placed(role=role, component="", namespace=namespace, release=make(target, namespace))
         for namespace in namespaces
+        for role, make in PLATFORM.items()
     ]
     _check_names(parts.values(), {item.release.name for item in placed})
     stages = {release.name: release.stage for part in parts.values() for release in part.declaration.releases}
@@ -160,7 +167,14 @@ def edges_between(
         for release in part.declaration.releases:
             for api in release.brings:
                 bringers.setdefault(api, []).append(release.name)
-    edges: list[Edge] = []
+    edges = [
+        Edge(
+            namespace_release(target, namespace).name,
+            foundation(target, namespace).name,
+            "Helm makes the namespace for it",
+        )
+        for namespace in namespaces_of(parts, target)
+    ]
     problems: list[Problem] = []
     for part in parts.values():
         edges += _own_edges(part, bindings[part.name])

@@ -12,19 +12,32 @@ import attrs
 from kiwi_core._compose.phase import Phase
 from kiwi_core._compose.policy import HOOKS_LABEL, Policy
 from kiwi_core._compose.resolve import Resolver
+from kiwi_core._compose.stack import Part
 from kiwi_core._compose.values import Layer
 from kiwi_core._hooks.schema_check import SchemaState
 from kiwi_core._model.cluster import Target
 from kiwi_core._model.component import Release
 from kiwi_core._model.hooks import Job
-from kiwi_core._model.lane import Stage
+from kiwi_core._model.lane import PodSecurity, Stage
 from kiwi_core._model.late import Credential, External, Late, Pin, Quoted, Text, Value
 from kiwi_core._model.schema import AlembicSchema, Schema
 from kiwi_core._model.secrets import Secret, SecretKey, checksum
 from kiwi_core._model.task import Task
 from kiwi_core._model.tenant import Tenant
 
-__all__ = ["HOOKS_CHART", "RUNTIME", "UNCHANGED", "foundation", "foundation_layer", "hooks_layer", "job_name"]
+__all__ = [
+    "CLUSTER_LABEL",
+    "HOOKS_CHART",
+    "RUNTIME",
+    "TARGET_LABEL",
+    "UNCHANGED",
+    "foundation",
+    "foundation_layer",
+    "hooks_layer",
+    "job_name",
+    "namespace_layer",
+    "namespace_release",
+]
 
 HOOKS_CHART: Final = "kiwi-hooks"
 """The chart of every ``<component>-pre`` and ``<component>-post`` release."""
@@ -53,23 +66,64 @@ COPY: Final[Mapping[str, Sequence[str]]] = {
 
 ORIGIN: Final = "the platform"
 
+TARGET_LABEL: Final = "kiwistack.dev/target"
+"""Says on a namespace whose it is: a customer's or a cluster's."""
+
+CLUSTER_LABEL: Final = "kiwistack.dev/cluster"
+"""Says on a namespace for which cluster its tree was built."""
+
+
+def namespace_release(target: Target, namespace: str) -> Release:
+    """Return the release that has Helm make a namespace; the foundation needs it."""
+    name = _platform_name("namespace", target, namespace)
+    return Release(name=name, chart="kiwi-namespace", stage=Stage.FOUNDATION, wait=True, timeout=120)
+
 
 def foundation(target: Target, namespace: str) -> Release:
-    """Return the release of a namespace's policies, Secrets and quota; every other of that namespace needs it."""
-    name = "foundation" if isinstance(target, Tenant) else f"foundation-{namespace.removeprefix('kiwi-')}"
+    """Return the release of a namespace's labels, policies, Secrets and quota; every component's needs it."""
+    name = _platform_name("foundation", target, namespace)
     return Release(name=name, chart="kiwi-foundation", stage=Stage.FOUNDATION, wait=True, timeout=120)
 
 
-def foundation_layer(quota: Mapping[str, str], secrets: Iterable[Secret], network: Iterable[Policy]) -> Layer:
-    """Return the values of the foundation chart of one namespace."""
+def _platform_name(role: str, target: Target, namespace: str) -> str:
+    return role if isinstance(target, Tenant) else f"{role}-{namespace.removeprefix('kiwi-')}"
+
+
+def namespace_layer(target: Target) -> Layer:
+    """Return the values of the chart that has Helm make a namespace."""
+    return Layer(origin=ORIGIN, values={"labels": _labels(target)})
+
+
+def foundation_layer(
+    target: Target, parts: Iterable[Part], secrets: Iterable[Secret], network: Iterable[Policy]
+) -> Layer:
+    """Return the values of the foundation chart of one namespace.
+
+    Args:
+        target: whose namespace it is.
+        parts: the components in it.
+        secrets: the Secrets in it.
+        network: its policies.
+    """
+    levels = (part.declaration.pod_security for part in parts)
     return Layer(
         origin=ORIGIN,
         values={
+            "namespace": {
+                "labels": _labels(target),
+                "podSecurity": str(max(levels, key=lambda level: level.weakness, default=PodSecurity.RESTRICTED)),
+            },
             "allow": [{"name": item.name, "because": item.because, "spec": item.spec} for item in network],
             "secrets": {secret.name: dict(secret.data) for secret in secrets},
-            "quota": dict(quota),
+            "quota": dict(target.quota) if isinstance(target, Tenant) else {},
         },
     )
+
+
+def _labels(target: Target) -> Mapping[str, str]:
+    if isinstance(target, Tenant):
+        return {TARGET_LABEL: target.namespace, CLUSTER_LABEL: target.cluster}
+    return {TARGET_LABEL: target.name, CLUSTER_LABEL: target.name}
 
 
 def hooks_layer(phase: Phase, resolver: Resolver) -> Layer:

@@ -60,5 +60,7 @@ def digest_of(cluster: Cluster) -> str:
         cluster: as its customers see it (:func:`with_gateways`).
     """
     facts = attrs.asdict(attrs.evolve(cluster, offers=(), customers=(), bind={}, generations={}, weak_seed=False))
+    # What manifests are rendered for to be looked at is no part of what is built.
+    del facts["kubernetes"], facts["api_versions"]
     facts["offers"] = [{"kind": offer.kind, **attrs.asdict(offer)} for offer in cluster.offers]
     return "sha256:" + hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()

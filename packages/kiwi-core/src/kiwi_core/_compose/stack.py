@@ -119,7 +119,8 @@ class StackRelease:
     """A release in its place.
 
     Attributes:
-        role: what it is made from: a component's declaration, a component's hooks, or the platform's foundation.
+        role: what it is made from: a component's declaration, a component's hooks, or the platform's own two of each
+            namespace.
         component: whose it is; ``""`` is the platform.
         declared: what was declared: name, chart, stage, wait, timeout, …
         chart: its pin; None for a package's own chart in lane dev.
@@ -128,7 +129,7 @@ class StackRelease:
         layers: values, lowest precedence first.
     """
 
-    role: Literal["foundation", "component", "hooks"]
+    role: Literal["namespace", "foundation", "component", "hooks"]
     component: str
     declared: Release
     namespace: str

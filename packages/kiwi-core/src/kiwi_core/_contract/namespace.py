@@ -28,7 +28,7 @@ from kiwi_core._model.late import Path
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import dotted
 
-__all__ = ["RULES"]
+__all__ = ["GATEWAY_CREDENTIALS", "NAMESPACE_KEYS", "RULES", "shared_namespaces"]
 
 LETTER = "b"
 
@@ -45,7 +45,7 @@ ADDRESS: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w/]|\.\d)")
 
 def check(stack: Stack, evidence: Evidence) -> Iterator[Result]:  # noqa: ARG001 -- the interface
     """Look for hosts, namespaces, Secrets, cluster-scoped objects and gateway credentials that leave the namespace."""
-    shared = {name: _shared(bound.values()) for name, bound in stack.bindings.items()}
+    shared = {name: shared_namespaces(bound.values()) for name, bound in stack.bindings.items()}
     for release in stack.releases:
         home = _home(release, stack)
         if release.namespace != home:
@@ -76,7 +76,7 @@ def _owner(stack: Stack) -> str:
     return "customer" if isinstance(stack.target, Tenant) else "gateway"
 
 
-def _shared(bindings: Iterable[Binding | None]) -> set[str]:
+def shared_namespaces(bindings: Iterable[Binding | None]) -> set[str]:
     """Return the namespaces of the shared services among what a component is bound to."""
     endpoints = (binding.offer.endpoint() for binding in bindings if binding)
     spaces = {endpoint.namespace for endpoint in endpoints if endpoint and endpoint.namespace}

@@ -95,7 +95,7 @@ def _why(leaf: Value, names: set[str]) -> str | None:
 def _protected(release: StackRelease, layer: Layer, wired: Mapping[Path, str]) -> Iterator[Result]:
     subject = f"release {release.name}"
     if release.role != "component":
-        what = "the foundation" if release.role == "foundation" else "a hook release"
+        what = "a hook release" if release.role == "hooks" else f"the {release.role}"
         yield finding(
             LETTER,
             subject,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kiwi_core._compose.bind import Binding
@@ -14,11 +14,11 @@ from kiwi_core._contract.chart import leads, place
 from kiwi_core._contract.results import Result, finding
 from kiwi_core._model.hooks import Hook, Job
 from kiwi_core._model.late import Path, Value
-from kiwi_core._model.secrets import SecretKey, checksum
+from kiwi_core._model.secrets import Secret, SecretKey, checksum
 from kiwi_core._model.service import UseKey
 from kiwi_core.errors import did_you_mean, dotted
 
-__all__ = ["check_references", "is_reference", "secret_names"]
+__all__ = ["check_references", "is_reference", "marks_of", "secret_names"]
 
 LETTER = "e"
 
@@ -94,14 +94,24 @@ def _keys(release: StackRelease, stack: Stack) -> Iterator[Result]:
                 )
 
 
-def _restarts(release: StackRelease, stack: Stack) -> Iterator[Result]:
+def marks_of(release: StackRelease, stack: Stack) -> Mapping[str, Sequence[Secret]]:
+    """Return the checksums that a release may carry, with the Secrets that each is of.
+
+    One may be that of all Secrets of its component, of those that the release consumes, or of a single one.
+    """
     part = stack.parts.get(release.component)
     declared = part.wiring.secrets if part else ()
-    there = {leaf: path for path, leaf in release.leaves if isinstance(leaf, str)}
+    there = {leaf for _, leaf in release.leaves if isinstance(leaf, str)}
     used = [secret for secret in declared if secret.name in there]
-    # One mark may be that of all Secrets, of those that this release consumes, or of a single one.
     seed_mark = stack.inputs.lock.seed if stack.inputs.lock else ""
-    marks = {checksum(*found).text(seed_mark): found for found in (declared, used, *([secret] for secret in used))}
+    return {checksum(*found).text(seed_mark): found for found in (declared, used, *([secret] for secret in declared))}
+
+
+def _restarts(release: StackRelease, stack: Stack) -> Iterator[Result]:
+    part = stack.parts.get(release.component)
+    there = {leaf: path for path, leaf in release.leaves if isinstance(leaf, str)}
+    used = [secret for secret in part.wiring.secrets if secret.name in there] if part else []
+    marks = marks_of(release, stack)
     carried = [secret for mark, secrets in marks.items() if mark in there for secret in secrets]
     stale = [secret.name for secret in used if secret not in carried]
     if stale:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from kiwi_core._compose.edges import namespaces_of
+from kiwi_core._compose.edges import PLATFORM, namespaces_of
 from kiwi_core._compose.order import Edge
-from kiwi_core._compose.platform import foundation
 from kiwi_core._compose.stack import Part, Stack
 from kiwi_core._contract.cluster_tree import check_cluster_tree
 from kiwi_core._contract.results import Evidence, Result, Rule, finding, passed, proven
@@ -94,11 +93,13 @@ def _strangers(stack: Stack) -> Iterator[Result]:
         if found
     }
     homes = namespaces_of(stack.parts, stack.target)
-    platform = {"foundation": {foundation(stack.target, home).name for home in homes}, "hooks": hooks}
+    names: dict[str, set[str]] = {"hooks": hooks}
+    for role, make in PLATFORM.items():
+        names[role] = {make(stack.target, home).name for home in homes}
     for release in stack.releases:
         # Those of a component that is there were compared with its declaration.
         known = release.component in stack.parts if release.role == "component" else False
-        if not known and release.name not in platform.get(release.role, ()):
+        if not known and release.name not in names.get(release.role, ()):
             yield finding(
                 LETTER,
                 f"release {release.name}",
@@ -142,7 +143,7 @@ def _needs(stack: Stack) -> Iterator[Result]:
                 f"it would be emitted with needs {sorted(release.needs)}, and the order has {sorted(before)}",
                 fix="needs follow from the order alone",
             )
-        if release.role != "foundation" and stack.foundations.get(release.namespace) not in release.needs:
+        if release.role not in PLATFORM and stack.foundations.get(release.namespace) not in release.needs:
             yield finding(
                 LETTER,
                 f"release {release.name}",

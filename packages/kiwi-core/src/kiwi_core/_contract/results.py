@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from kiwi_core._compose.stack import Stack
+from kiwi_core._model.rendered import Rendering
 from kiwi_core.errors import Problem, Where
 
 __all__ = [
@@ -85,6 +86,7 @@ class Evidence:
         cluster_command: the command that builds the cluster's tree.
         checked_against: the digest of the cluster's tree that the tenant's own tree records; None when it has none, or
             is about to be built anew.
+        rendered: what Helm makes of the releases; None where it was not asked.
     """
 
     history: Sequence[Commit] | None = None
@@ -94,6 +96,7 @@ class Evidence:
     repo: str = "<the repository>"
     cluster_command: str = "kiwistack build <the cluster's folder>"
     checked_against: str | None = None
+    rendered: Rendering | None = None
 
 
 Check: TypeAlias = Callable[[Stack, Evidence], Iterable[Result]]
@@ -108,11 +111,13 @@ class Rule:
         letter: names it in results: a to g, or a plugin's own word.
         title: what it is about, in a word or two.
         check: the code that proves it.
+        on_manifests: whether it looks at what Helm renders: it is asked only where that is at hand.
     """
 
     letter: str
     title: str
     check: Check
+    on_manifests: bool = False
 
 
 def check(stack: Stack, evidence: Evidence, rules: Iterable[Rule]) -> tuple[Result, ...]:
@@ -121,6 +126,7 @@ def check(stack: Stack, evidence: Evidence, rules: Iterable[Rule]) -> tuple[Resu
     return tuple(
         result
         for rule in rules
+        if evidence.rendered is not None or not rule.on_manifests
         for result in sorted(_complete(rule, rule.check(stack, evidence)), key=lambda result: weight[result.outcome])
     )
 

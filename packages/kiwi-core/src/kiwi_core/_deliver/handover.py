@@ -1,9 +1,8 @@
-"""Run helmfile with the credentials handed over: it derives nothing, and what it writes is nobody else's to read.
+"""What helmfile is handed: the credentials, so that it derives nothing, and a folder that nobody else can read.
 
-helmfile renders values into its temporary folder with mode 0644, and keeps them when it is killed. Here that folder is
-a private one in memory, gone at the end, and swept at the next start where the end did not come. The values themselves
-go through the environment of helmfile and its children, which the same user and root can read in ``/proc``; the seed
-does not go along.
+The folder is in memory, gone at the end, and swept at the next start where the end did not come. The values go through
+the environment of helmfile and its children, which the same user and root can read in ``/proc``; the seed does not go
+along.
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ import fcntl
 import os
 import shutil
 import stat
-import subprocess
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,10 +23,10 @@ from kiwi_core._compose.stack import Stack
 from kiwi_core._derive.credentials import derive_all
 from kiwi_core._derive.password import Seed
 from kiwi_core._derive.taint import Tainted
-from kiwi_core._emit.writing import SEED, variable_of
+from kiwi_core._emit.writing import variable_of
 from kiwi_core.errors import ExternalError, Problem
 
-__all__ = ["private_folder", "run_helmfile", "variables"]
+__all__ = ["private_folder", "variables"]
 
 PREFIX: Final = "kiwistack-"
 HELD: Final = "held"
@@ -51,32 +49,6 @@ def variables(stack: Stack, seed: Seed, externals: Mapping[str, Tainted]) -> Map
     raw = {attrs.evolve(credential, encoding=()) for credential in stack.credentials}
     found: dict[str, Tainted] = {variable_of(late): value for late, value in derive_all(seed, raw).items()}
     return found | {variable_of(late): externals[late.name] for late in stack.externals}
-
-
-def run_helmfile(program: Path, folder: Path, words: Sequence[str], handed: Mapping[str, Tainted]) -> int:
-    """Run helmfile in a tree, and return its exit code.
-
-    Args:
-        program: helmfile.
-        folder: the tree.
-        words: its command and options.
-        handed: what :func:`variables` gave.
-
-    Raises:
-        ExternalError: it cannot be started, or there is no memory to keep its temporary files in.
-    """
-    with private_folder() as private:
-        environment = {name: value for name, value in os.environ.items() if name != SEED}
-        environment |= {"HELMFILE_TEMPDIR": str(private), "TMPDIR": str(private)}
-        environment |= {name: value.reveal() for name, value in handed.items()}
-        try:
-            return subprocess.run([program, *words], cwd=folder, env=environment, umask=0o077, check=False).returncode
-        except OSError as error:
-            del environment  # from what a traceback shows
-            hint = "install helmfile, or name it with --helmfile"
-            raise ExternalError(
-                Problem(f"helmfile cannot be started: {error.strerror}: {program}", hint=hint)
-            ) from None
 
 
 @contextlib.contextmanager

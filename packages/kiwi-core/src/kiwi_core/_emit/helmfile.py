@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from kiwi_core._compose import values
 from kiwi_core._compose.stack import Stack, StackRelease
 from kiwi_core._derive.seeds import MARK_PURPOSE, MARK_SCOPE
-from kiwi_core._emit.tree import Tree
+from kiwi_core._emit.tree import MANIFEST, TREE_DIGITS, TREE_LABEL, Tree
 from kiwi_core._emit.writing import SEED, go_string, quoted, yaml_lines, yaml_text
 from kiwi_core._model.lane import Lane
 from kiwi_core._model.late import Value
 from kiwi_core._model.pins import ChartPin, ImagePin
 
-__all__ = ["emit_helmfile"]
+__all__ = ["FORCE", "emit_helmfile"]
+
+TREE = f'(readFile {go_string(MANIFEST)} | fromJson).digest | trimPrefix "sha256:" | trunc {TREE_DIGITS}'
+"""The tree itself, as a label takes it: at most 63 characters."""
+
+FORCE: Final = "KIWISTACK_FORCE_CONFLICTS"
+"""The environment variable that, set to anything, has Helm 4 put right what somebody changed by hand: its server-side apply
+refuses otherwise. Helm 3 does so by itself, and helmfile refuses the option for it."""
 
 HEAD = "# Written by kiwistack build; a change made here is reported, not kept.\n"
 
@@ -69,7 +77,9 @@ def _helmfile(stack: Stack) -> bytes:
         "---",
         *_canary(stack),
         "helmDefaults:",
-        *yaml_lines({"createNamespace": True}, 1),
+        # The labels go to the records of the releases: they tell which tree a release was delivered from.
+        *yaml_lines({"createNamespace": False, "syncReleaseLabels": True}, 1),
+        f'  "forceConflicts": {{{{ ne (env "{FORCE}") "" }}}}',
     ]
     repositories = {pin.location: name for name, pin in stack.used_charts.items() if not pin.is_oci}
     if repositories:
@@ -109,11 +119,18 @@ def _release(release: StackRelease, stack: Stack) -> Iterator[str]:
         settings["wait"] = True
     if release.role == "hooks" or (release.wait and release.declared.wait_for_jobs):
         settings["waitForJobs"] = True
+    if release.role == "namespace":
+        # No other release: Helm 4 applies the bare namespace at each first install, and takes away the labels it had.
+        settings["createNamespace"] = True
+    if release.role == "foundation":
+        settings["takeOwnership"] = True  # of the namespace, which is there before any release can be
     settings["timeout"] = release.declared.timeout
     settings["values"] = list(_values_files(release, stack.lane))
     yield f'- "name": {quoted(release.name)}'
     for line in (*_chart(release, stack), *yaml_lines(settings)):
         yield f"  {line}"
+        if line == '"labels":':
+            yield f"    {quoted(TREE_LABEL)}: {{{{ {TREE} | toJson }}}}"
 
 
 def _chart(release: StackRelease, stack: Stack) -> Iterator[str]:

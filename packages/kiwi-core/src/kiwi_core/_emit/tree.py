@@ -15,7 +15,7 @@ from kiwi_core._compose.stack import Stack
 from kiwi_core._model.tenant import Tenant
 from kiwi_core.errors import PluginError, Problem, raise_all
 
-__all__ = ["MANIFEST", "Emitter", "Tree", "emit", "is_path", "manifest_of"]
+__all__ = ["MANIFEST", "TREE_DIGITS", "TREE_LABEL", "Emitter", "Tree", "emit", "is_path", "manifest_of"]
 
 Tree: TypeAlias = Mapping[str, bytes]
 """Path, with forward slashes, to content."""
@@ -25,6 +25,12 @@ Emitter: TypeAlias = Callable[[Stack], Tree]
 
 MANIFEST: Final = "manifest.json"
 """The file that lists every other file of a tree with its SHA-256: what is ours in the output folder."""
+
+TREE_LABEL: Final = "kiwistack.dev/tree"
+"""Of a Helm release's record: the tree that it was delivered from."""
+
+TREE_DIGITS: Final = 32
+"""How much of the tree's digest that label has."""
 
 
 def emit(stack: Stack, emitters: Iterable[Emitter]) -> Tree:

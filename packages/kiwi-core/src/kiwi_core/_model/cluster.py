@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -39,6 +40,17 @@ def _address(_instance: object, attribute: attrs.Attribute[Any], value: str) -> 
         ipaddress.ip_address(value)
     except ValueError as error:
         raise ValueError(f"{attribute.name}: {error}") from None
+
+
+def _version(_instance: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is not None and not re.fullmatch(r"1\.[0-9]{1,3}(?:\.[0-9]{1,3})?", value):
+        raise ValueError(f"{attribute.name} {value!r} is no version of Kubernetes such as '1.37'")
+
+
+def _api_versions(_instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    for item in value:
+        if not re.fullmatch(r"[a-z0-9.-]+/v[a-z0-9]+(?:/[A-Za-z0-9]+)?", item):
+            raise ValueError(f"{attribute.name}: {item!r} is no API version such as 'cert-manager.io/v1'")
 
 
 def _distinct(_instance: object, _attribute: object, value: tuple[Offer, ...]) -> None:
@@ -170,6 +182,9 @@ class Cluster:
         pod_cidrs, service_cidrs, node_cidrs: its networks; what external egress excludes.
         ingress_addresses: addresses that public names resolve to.
         apis: API groups that it has beside Kubernetes' own and what its gateways bring, such as ``cert-manager.io``.
+        kubernetes: the version of Kubernetes that it runs, such as ``1.37``; None until it is known.
+        api_versions: versions of the APIs beside Kubernetes' own that charts may ask for, such as
+            ``cert-manager.io/v1``: what they render only where it is there.
         offers: services that it shares and that no component of its own provides.
         components: its gateways.
         bind: as a tenant's: where two offers could serve a use of a gateway.
@@ -189,6 +204,8 @@ class Cluster:
     node_cidrs: tuple[str, ...] = attrs.field(default=(), validator=_networks)
     ingress_addresses: tuple[str, ...] = attrs.field(default=(), validator=_addresses)
     apis: tuple[str, ...] = ()
+    kubernetes: str | None = attrs.field(default=None, validator=_version)
+    api_versions: tuple[str, ...] = attrs.field(default=(), validator=[many, _api_versions])
     offers: tuple[Offer, ...] = attrs.field(default=(), validator=_distinct)
     components: tuple[Component, ...] = attrs.field(default=(), validator=[many, _gateways])
     bind: Mapping[str, str] = attrs.field(factory=dict[str, str])

@@ -10,7 +10,7 @@ import attrs
 from kiwi_core._model.bound import Bound
 from kiwi_core._model.fields import external_ports, many
 from kiwi_core._model.hooks import Hook
-from kiwi_core._model.lane import Stage
+from kiwi_core._model.lane import PodSecurity, Stage
 from kiwi_core._model.late import Value
 from kiwi_core._model.names import dns_label, host_name
 from kiwi_core._model.network import Workload
@@ -94,12 +94,17 @@ class Declaration:
         wants: uses that may stay unbound; each is used by a release too.
         offers: what it provides to the other components of the tenant, and to itself first.
         scopes: credential scopes that it claims beside its own name.
+        pod_security: the strictest level of the Pod Security Standards that all its pods keep to. The namespace enforces
+            the weakest one that its components need.
     """
 
     releases: tuple[Release, ...] = attrs.field(default=(), validator=many)
     wants: tuple[Use[object], ...] = attrs.field(default=(), validator=many)
     offers: tuple[Offer, ...] = attrs.field(default=(), validator=many)
     scopes: tuple[str, ...] = attrs.field(default=(), validator=many)
+    pod_security: PodSecurity = attrs.field(
+        default=PodSecurity.BASELINE, validator=attrs.validators.instance_of(PodSecurity)
+    )
 
 
 def _host_names(instance: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CLUSTER_KINDS"]
+__all__ = ["ASSUMED", "CLUSTER_KINDS"]
+
+ASSUMED: Final = "1.37"
+"""The version that manifests are rendered for where a cluster does not say which one it runs."""
 
 # Kinds that have no namespace: those of Kubernetes (`kubectl api-resources --namespaced=false`, deprecated ones, too)
 # and of what platforms commonly add.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-__all__ = ["Lane", "Stage", "Tier"]
+__all__ = ["Lane", "PodSecurity", "Stage", "Tier"]
 
 
 class Lane(enum.StrEnum):
@@ -46,3 +46,16 @@ class Stage(enum.StrEnum):
     def number(self) -> int:
         """The place of the stage in the order, 0 to 999."""
         return int(self.value[:3])
+
+
+class PodSecurity(enum.StrEnum):
+    """A level of Kubernetes' Pod Security Standards: what pods may ask of their node."""
+
+    RESTRICTED = "restricted"
+    BASELINE = "baseline"
+    PRIVILEGED = "privileged"
+
+    @property
+    def weakness(self) -> int:
+        """How much it lets through: 0 is the least."""
+        return list(PodSecurity).index(self)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from kiwi_core import _engine as engine
 from kiwi_core._model.lane import Lane
@@ -25,7 +26,7 @@ def build(*, path: Path, lane: str | None, out: Path | None, force: bool, verbos
     results = project.check()
     broken = is_broken(results, strict=project.is_strict)
     folder = out or project.repo.root / engine.OUTPUT
-    written = None if broken else write_tree(folder, project.emit(), force=force)
+    written = None if broken else write_tree(folder, project.emit(results), force=force)
     seconds = time.monotonic() - started
     if as_json:
         print(json.dumps(report(project.stack, results), indent=1))
@@ -45,12 +46,27 @@ def build(*, path: Path, lane: str | None, out: Path | None, force: bool, verbos
     return 0
 
 
-def check(*, path: Path, lane: str | None, strict: bool, verbose: bool, as_json: bool) -> int:
+def check(
+    *,
+    path: Path,
+    lane: str | None,
+    strict: bool,
+    verbose: bool,
+    as_json: bool,
+    rendered: bool,
+    **rendering: Any,  # as argparse has them; ``renderer_of`` has their types
+) -> int:
     """Prove the contract and write nothing; a tree that is there is looked at for the cluster that it was built for."""
-    project = engine.load(path, Lane(lane) if lane else None, say=_say(as_json=as_json))
+    say = _say(as_json=as_json)
+    project = engine.load(path, Lane(lane) if lane else None, say=say)
     from kiwi_core.cli._show import counts, is_broken, print_results, report
 
-    results = project.check(built=project.repo.root / engine.OUTPUT)
+    manifests = None
+    if rendered:
+        from kiwi_core.cli._render import renderer_of
+
+        manifests = renderer_of(project, say=say, **rendering).render(project.stack)
+    results = project.check(built=project.repo.root / engine.OUTPUT, rendered=manifests)
     if as_json:
         print(json.dumps(report(project.stack, results), indent=1))
     else:

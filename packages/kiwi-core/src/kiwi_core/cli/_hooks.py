@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +13,15 @@ import attrs
 
 from kiwi_core import _engine as engine
 from kiwi_core._model.lane import Lane
+from kiwi_core._model.secrets import SecretKey
+from kiwi_core.cli._values import Read, reader_of
 from kiwi_core.errors import InputError, PluginError, Problem, did_you_mean
 
 if TYPE_CHECKING:
     from kiwi_core._compose.phase import Phase
     from kiwi_core._deliver.seed_source import SeedSource
-    from kiwi_core._derive.taint import Derived, Tainted
     from kiwi_core._hooks.runtime import Report
     from kiwi_core._model.desired import Address
-    from kiwi_core._model.secrets import SecretKey
 
 __all__ = ["address", "job", "orphans", "plan", "run", "status"]
 
@@ -113,38 +112,15 @@ def _chosen(project: engine.Project, only: Sequence[str]) -> list[Phase]:
     return [phase for phase in phases if not only or not {phase.release, phase.tasks.component}.isdisjoint(only)]
 
 
-def _reader(project: engine.Project, phases: Sequence[Phase], source: SeedSource) -> Callable[[str, SecretKey], str]:
-    """Return what gives the value of a key of a Secret: derived here, as it is in the cluster."""
-    from kiwi_core._derive.credentials import derive_all
-    from kiwi_core._derive.evaluate import evaluate
-    from kiwi_core._model.late import Credential, External, late_leaves
-    from kiwi_core.cli._seed import deployed_seed, open_externals
-
-    values = {place: secret.data for place, secret in project.stack.secrets.items()}
+def _reader(project: engine.Project, phases: Sequence[Phase], source: SeedSource) -> Read:
+    """Return what gives the values that phases mount."""
     wanted = [
-        values[phase.tasks.namespace, name][key]
+        (phase.tasks.namespace, SecretKey(name, key))
         for phase in phases
         for name, keys in phase.mounted.items()
         for key in keys
-        if key in values.get((phase.tasks.namespace, name), ())
     ]
-    named = [late for value in wanted for _, late in late_leaves(value)]
-    derived: Mapping[Credential, Derived] = {}
-    externals: Mapping[str, Tainted] = {}
-    if credentials := [late for late in named if isinstance(late, Credential)]:
-        derived = derive_all(deployed_seed(project, source, os.environ), credentials)
-    if any(isinstance(late, External) for late in named):
-        externals = open_externals(project, source.identities)
-
-    def read(namespace: str, key: SecretKey) -> str:
-        data = values.get((namespace, key.secret), {})
-        if key.key not in data:
-            message = f"key {key.key!r} of Secret {key.secret!r} is not declared here, so its value is not known"
-            raise InputError(Problem(message, hint="the hook's job reads it in the cluster"))
-        value = data[key.key]
-        return externals[value.name].reveal() if isinstance(value, External) else evaluate(value, derived)
-
-    return read
+    return reader_of(project, source, wanted)
 
 
 def orphans(
@@ -189,12 +165,13 @@ def orphans(
 def status(*, path: Path, lane: str | None, kubectl: str, context: str | None, as_json: bool) -> int:
     """Read from the cluster what the hooks' jobs did last."""
     from kiwi_core._deliver.hook_pods import read_status
+    from kiwi_core._deliver.kubectl import Kubectl
 
     project = engine.load(path, Lane(lane) if lane else None)
     rows = [
         row
         for namespace in dict.fromkeys(phase.tasks.namespace for phase in project.stack.phases.values())
-        for row in read_status(namespace, program=kubectl, context=context)
+        for row in read_status(namespace, Kubectl(program=kubectl, context=context))
     ]
     if as_json:
         print(json.dumps([attrs.asdict(row) for row in rows], indent=1))

@@ -31,10 +31,13 @@ def parse(words: Sequence[str]) -> Callable[[], int]:
     parser.add_argument("--version", action="version", version=f"kiwistack {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _build(commands)
+    _render(commands)
     _explain(commands)
+    _graph(commands)
     _pins(commands)
     _secrets(commands)
     _apply(commands)
+    _verify(commands)
     _hooks(commands)
     _component(commands)
     found, rest = parser.parse_known_args(words)
@@ -81,9 +84,44 @@ def _build(commands: Commands) -> None:
     check = _add(commands, "check", "prove the contract and write nothing", "_build:check")
     _repository(check)
     check.add_argument("--strict", action="store_true", help="take what is unproven as a finding")
+    check.add_argument(
+        "--rendered", action="store_true", help="render, and prove what is about manifests, too; charts are fetched"
+    )
+    _helm(check)
+    _registries(check)
     for parser in (build, check):
         parser.add_argument("--verbose", "-v", action="store_true", help="show what is unproven and what passed, too")
         _json(parser)
+
+
+def _render(commands: Commands) -> None:
+    render = _add(
+        commands, "render", "show the manifests of every release, and prove the contract on them", "_render:render"
+    )
+    _repository(render)
+    render.add_argument(
+        "--release",
+        action="append",
+        default=[],
+        dest="releases",
+        metavar="NAME",
+        help="only this one; may be given again",
+    )
+    render.add_argument("--out", type=Path, metavar="DIR", help="write a file for each release (default: to stdout)")
+    render.add_argument(
+        "--reveal", action="store_true", help="with the credentials themselves, to stdout; nothing is kept or checked"
+    )
+    _helm(render)
+    _registries(render)
+    _seed(render)
+    _json(render)
+
+
+def _helm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--helm", metavar="PROGRAM", help="render with this helm (default: kiwi-core[helm], or else helm on PATH)"
+    )
+    parser.add_argument("--refresh", action="store_true", help="ask for charts anew, even where they are kept")
 
 
 def _explain(commands: Commands) -> None:
@@ -98,6 +136,13 @@ def _explain(commands: Commands) -> None:
     )
     _repository(parser)
     _json(parser)
+
+
+def _graph(commands: Commands) -> None:
+    parser = _add(commands, "graph", "draw the releases by stage and what they use, as SVG", "_graph:graph")
+    _repository(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: stdout)")
+    parser.add_argument("--json", action="store_true", dest="as_json", help="write nodes and edges as JSON, no picture")
 
 
 def _pins(commands: Commands) -> None:
@@ -204,6 +249,22 @@ def _apply(commands: Commands) -> None:
     _seed(apply)
     apply.add_argument("--helmfile", default="helmfile", metavar="PROGRAM", help="default: %(default)s on PATH")
     apply.add_argument("--helm", metavar="PROGRAM", help="the helm that helmfile runs (default: helm on PATH)")
+    _cluster(apply)
+    apply.add_argument(
+        "--wait",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="for another apply (default: refuse while one is at work)",
+    )
+    apply.add_argument("--prune", action="store_true", help="remove the releases that left the spec")
+    apply.add_argument(
+        "--delete-data",
+        action="append",
+        default=[],
+        metavar="KIND/NAME",
+        help="with --prune: this may go although it holds data; may be given again",
+    )
 
 
 def _hooks(commands: Commands) -> None:
@@ -237,12 +298,28 @@ def _hooks(commands: Commands) -> None:
         help="remove one of them, with all that it holds; may be given again",
     )
     _repository(status)
-    status.add_argument("--kubectl", default="kubectl", metavar="PROGRAM", help="default: %(default)s on PATH")
-    status.add_argument("--context", help="the context of the kubeconfig (default: the current one)")
+    _cluster(status)
     _json(status)
     job = _add(group, "job", "run the tasks of a phase, in the job that has them", "_hooks:job")
     job.add_argument("--tasks", type=Path, metavar="FILE", help="default: where the job has it mounted")
     job.add_argument("--secrets", type=Path, metavar="DIR", help="default: where the job has them mounted")
+
+
+def _verify(commands: Commands) -> None:
+    verify = _add(commands, "verify", "prove that what runs is what was built", "_verify:verify")
+    _seed(verify)
+    verify.add_argument("--strict", action="store_true", help="take what is unproven as a finding")
+    verify.add_argument("--verbose", "-v", action="store_true", help="show what is unproven and what passed, too")
+    status = _add(commands, "status", "show at a glance what runs", "_verify:status")
+    for parser in (verify, status):
+        _repository(parser)
+        _cluster(parser)
+        _json(parser)
+
+
+def _cluster(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kubectl", default="kubectl", metavar="PROGRAM", help="default: %(default)s on PATH")
+    parser.add_argument("--context", help="the context of the kubeconfig (default: the current one)")
 
 
 def _addresses(word: str) -> object:

@@ -9,7 +9,7 @@ from kiwi_core._compose.stack import Stack
 from kiwi_core._contract.results import Outcome, Result
 from kiwi_core._model.tenant import Tenant
 
-__all__ = ["counts", "is_broken", "print_results", "print_stack", "report", "sinks"]
+__all__ = ["counts", "is_broken", "print_results", "print_stack", "report", "rows", "sinks"]
 
 
 def is_broken(results: Sequence[Result], *, strict: bool = False) -> bool:
@@ -49,12 +49,18 @@ def sinks(stack: Stack) -> str:
     )
 
 
-def counts(results: Sequence[Result]) -> str:
-    """Return how many results there are of each outcome, as a line."""
+def counts(results: Sequence[Result], *, what: str = "contract", command: str = "kiwistack check -v") -> str:
+    """Return how many results there are of each outcome, as a line.
+
+    Args:
+        results: the results.
+        what: was looked at.
+        command: shows those that are not shown.
+    """
     number = Counter(result.outcome for result in results)
     open_ones = number[Outcome.UNPROVEN]
-    hint = " (kiwistack check -v shows them)" if open_ones else ""
-    return f"contract: {number[Outcome.PASS]} passed, {number[Outcome.FINDING]} findings, {open_ones} unproven{hint}"
+    hint = f" ({command} shows them)" if open_ones else ""
+    return f"{what}: {number[Outcome.PASS]} passed, {number[Outcome.FINDING]} findings, {open_ones} unproven{hint}"
 
 
 def report(stack: Stack, results: Sequence[Result]) -> dict[str, object]:
@@ -65,15 +71,20 @@ def report(stack: Stack, results: Sequence[Result]) -> dict[str, object]:
         "credentials": len(stack.credentials),
         "plain_values": sum(len(part.wiring.plain) for part in stack.parts.values()),
         "releases": [{"name": release.name, "stage": release.stage.value} for release in stack.releases],
-        "results": [
-            {
-                "rule": result.rule,
-                "outcome": result.outcome.value,
-                "subject": result.subject,
-                "message": result.message,
-                "where": str(result.where) if result.where else None,
-                "fix": result.fix,
-            }
-            for result in results
-        ],
+        "results": rows(results),
     }
+
+
+def rows(results: Sequence[Result]) -> list[dict[str, str | None]]:
+    """Return results for other programs."""
+    return [
+        {
+            "rule": result.rule,
+            "outcome": result.outcome.value,
+            "subject": result.subject,
+            "message": result.message,
+            "where": str(result.where) if result.where else None,
+            "fix": result.fix,
+        }
+        for result in results
+    ]

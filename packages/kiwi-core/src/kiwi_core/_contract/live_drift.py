@@ -1,0 +1,114 @@
+"""Drift: what of an object is not as its release applied it, by object and field.
+
+An object is compared with what the server would make of it, were it applied again: defaults, quantities and lists by
+key are then the server's to understand. What somebody added by hand stands beside what was applied; the server knows
+who set which field (Kubernetes, "Server-Side Apply", field management).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from kiwi_core._contract.results import Result, finding, passed
+from kiwi_core._model.capture import Json
+from kiwi_core._model.manifest import Object, Steps, as_list, as_map
+from kiwi_core._model.snapshot import Snapshot, key_of
+from kiwi_core.errors import dotted
+
+__all__ = ["check_drift", "differences", "set_by_hand"]
+
+LETTER: Final = "a"
+FIX: Final = "kiwistack apply puts it right"
+SERVERS: Final = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp"})
+"""Of metadata: what the server itself sets."""
+BY_HAND: Final = "kubectl"
+"""What the names of managers begin with whose changes somebody made by hand; a restart by hand is none."""
+RESTART: Final = "kubectl.kubernetes.io/restartedAt"
+
+
+def check_drift(snapshot: Snapshot) -> Iterator[Result]:
+    """Say of each object that a release applied whether it is as it was applied."""
+    number = 0
+    for (namespace, release), items in snapshot.applied.items():
+        for item in items:
+            key = key_of(item, namespace)
+            subject = f"{key} of release {release}"
+            found = snapshot.objects.get(key)
+            if found is None:
+                if not _goes_by_itself(item):
+                    yield finding(LETTER, subject, "it is not there", fix=FIX)
+                continue
+            paths = list(differences(found, snapshot.merged.get(key, found)))
+            changed = [dotted(path) for path in paths]
+            added = [dotted(path) for path in set_by_hand(found) if path not in paths]
+            if changed:
+                yield finding(LETTER, subject, f"it was changed: {', '.join(changed)}", fix=FIX)
+            if added:
+                message = f"somebody set by hand: {', '.join(added)}"
+                yield finding(LETTER, subject, message, fix="say it in the component or an overlay; take it out here")
+            number += not changed and not added
+    yield passed(LETTER, "objects", f"{number} are as they were applied")
+
+
+def _goes_by_itself(item: Object) -> bool:
+    """Say whether an object may be gone in good order: a Job with a time to live, or one of Helm's own hooks."""
+    notes = as_map(as_map(item.get("metadata")).get("annotations"))
+    return "helm.sh/hook" in notes or "ttlSecondsAfterFinished" in as_map(item.get("spec"))
+
+
+def differences(found: Object, merged: Object) -> Iterator[Steps]:
+    """Yield the paths where an object is not what applying it again would make of it; never what stands there."""
+    yield from _differences(_without_status(found), _without_status(merged), ())
+
+
+def _differences(found: Json, merged: Json, path: Steps) -> Iterator[Steps]:
+    if isinstance(found, Mapping) and isinstance(merged, Mapping):
+        for key in sorted({*found, *merged}):
+            if key not in found or key not in merged:
+                yield (*path, key)
+            else:
+                yield from _differences(found[key], merged[key], (*path, key))
+    elif isinstance(found, list) and isinstance(merged, list) and len(found) == len(merged):
+        for index, (one, other) in enumerate(zip(found, merged, strict=True)):
+            yield from _differences(one, other, (*path, index))
+    elif found != merged:
+        yield path
+
+
+def _without_status(item: Object) -> Object:
+    metadata = {key: value for key, value in as_map(item.get("metadata")).items() if key not in SERVERS}
+    return {**{key: value for key, value in item.items() if key != "status"}, "metadata": metadata}
+
+
+def set_by_hand(item: Object) -> Iterator[Steps]:
+    """Yield the fields that somebody set with kubectl and that no release sets, too; the leaves of them alone."""
+    owned: dict[str, set[Steps]] = {}
+    for manager, fields in _owned(item):
+        owned.setdefault(manager, set()).update(fields)
+    by_others = {path for manager, paths in owned.items() if not manager.startswith(BY_HAND) for path in paths}
+    for manager, paths in owned.items():
+        if manager.startswith(BY_HAND):
+            yield from sorted((path for path in paths - by_others if path[-1] != RESTART), key=str)
+
+
+def _owned(item: Object) -> Iterator[tuple[str, Iterator[Steps]]]:
+    """Yield each manager with the fields that it owns."""
+    for entry in map(as_map, as_list(as_map(item.get("metadata")).get("managedFields"))):
+        manager = entry.get("manager")
+        if isinstance(manager, str) and not entry.get("subresource"):
+            yield manager, _leaves(as_map(entry.get("fieldsV1")), ())
+
+
+def _leaves(fields: Object, path: Steps) -> Iterator[Steps]:
+    """Walk fields as managers own them: ``f:name`` is a field, ``k:{…}`` an item by its key, ``.`` the thing itself."""
+    for name, below in fields.items():
+        if name == ".":
+            continue
+        kind, _, rest = name.partition(":")
+        here = (*path, rest if kind in {"f", "k", "v"} else name)
+        inner = as_map(below)
+        if set(inner) <= {"."}:
+            yield here
+        else:
+            yield from _leaves(inner, here)

@@ -29,6 +29,12 @@ PACKAGES = {path.parent.name: path.parent.relative_to(ROOT) for path in MANIFEST
 COMPONENTS = [name for name in PACKAGES if name != CORE]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
+HEAVY = {"helm"}
+"""Extras that only the tests of the whole are run with."""
+
+nox.options.sessions = ["lint", "types", "minimums", f"tests-{PYTHONS[-1]}", "compat", "whole", "e2e"]
+"""What a change has to pass: the oldest of everything on the Python at hand, and what is locked on the newest one."""
+
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 built: dict[Path, str] = {}
 """The wheels of this run, by the folder of their source."""
@@ -63,15 +69,17 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 @nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
 def tests(session: nox.Session, package: str) -> None:
-    """Run a package's tests on its own wheel, with no more than what the wheel asks for, as locked."""
-    session.install("-c", LOCK, "--group", "test", *_wheels(session, package))
+    """Run a package's tests on its own wheel, with its extras, as locked."""
+    extras = nox.project.load_toml(PACKAGES[package] / "pyproject.toml")["project"].get("optional-dependencies", {})
+    needed = [line for name in extras if name not in HEAVY for line in extras[name]]
+    session.install("-c", LOCK, "--group", "test", *_wheels(session, package), *needed)
     _pytest(session, PACKAGES[package] / "tests")
 
 
 @nox.session
 @nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
 def minimums(session: nox.Session, package: str) -> None:
-    """Run a package's tests with the oldest dependencies that it allows."""
+    """Run a package's tests with the oldest dependencies that it allows, and without its extras."""
     own = _own(package)
     direct = {requirement.name for name in own for requirement in _dependencies(name)}
     pins = [line.removesuffix("\\") for line in Path(LOCK).read_text(encoding="utf-8").splitlines() if "==" in line]
@@ -103,7 +111,7 @@ def whole(session: nox.Session) -> None:
     _pytest(session, Path("tests"), "--ignore", "tests/e2e", *_counted(session, Path("tests")))
 
 
-@nox.session(default=False)
+@nox.session
 def e2e(session: nox.Session) -> None:
     """Deploy to a real cluster of one node, on the wheels of all; needs Linux and root, see docs/testbed.md."""
     _install_all(session)

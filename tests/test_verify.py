@@ -73,7 +73,7 @@ def test_drift_is_named_by_object_and_field(delivered: Scene) -> None:
     assert "Deployment/hello of release hello: it was changed: spec.replicas" in found
     assert "NetworkPolicy/allow-dns of release foundation: it is not there" in found
     (by_hand,) = [each for each in found if "by hand" in each]
-    assert "BY_HAND" in by_hand
+    assert "spec.template.spec.containers[0].env[1].value" in by_hand
     delivered.apply()
     assert not [each for each in findings(delivered) if "it was changed" in each or "not there" in each]
     kubectl.run("set", "env", "deployment/hello", "BY_HAND-", namespace=namespace)
@@ -123,3 +123,25 @@ def test_the_status_is_a_line_for_each_release(delivered: Scene) -> None:
     assert "of this tree" in lines["hello"]
     rows = json.loads(run(delivered, "status", "--json").stdout)
     assert {row["release"] for row in rows} == set(lines)
+
+
+def test_what_delivering_would_change_is_shown_by_object_and_field(delivered: Scene) -> None:
+    kubectl, namespace = delivered.kubectl, delivered.namespace
+    helm = f"--helm={delivered.programs['real']}"
+    done = run(delivered, "diff", "--live", helm)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("0 objects would change")
+    spec = delivered.customer / "tenant.py"
+    text = spec.read_text("utf-8")
+    spec.write_text(text.replace("Hello()", 'Hello(greeting="Servus")'), "utf-8")
+    kubectl.run("delete", "networkpolicy", "allow-dns", namespace=namespace)
+    try:
+        rows = json.loads(run(delivered, "diff", "--live", helm, "--json").stdout)["changes"]
+    finally:
+        spec.write_text(text, "utf-8")
+        delivered.apply()
+    assert {(row["release"], row["what"], row["object"]) for row in rows} == {
+        ("foundation", "made", "NetworkPolicy/allow-dns"),
+        ("hello", "changed", "ConfigMap/hello"),
+    }
+    assert any(field.startswith("data") for row in rows for field in row["fields"])

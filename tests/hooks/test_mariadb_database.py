@@ -53,6 +53,7 @@ class Hands:
             password=(password or self.server.admin_password).encode(),
             database=database,
             autocommit=True,
+            ssl_disabled=True,  # a context for each connection costs more than all that is asked through it
         )
 
     def do(self, *statements: LiteralString) -> None:

@@ -153,7 +153,12 @@ class DatabaseProofs(HookProofs):
 
 @pytest.mark.real_server
 class TestBySuperuser(DatabaseProofs):
+    """Its runs are killed nowhere: the manager's make the same requests, and more."""
+
     account = SUPERUSER
+    test_killed_anywhere_it_converges = None  # type: ignore[assignment]  # pytest passes over what is no function
+    test_killed_anywhere_while_it_heals_it_converges = None  # type: ignore[assignment]
+    test_killed_anywhere_in_a_rotation_it_converges = None  # type: ignore[assignment]
 
 
 @pytest.mark.real_server

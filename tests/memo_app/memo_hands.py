@@ -199,10 +199,15 @@ class Process(Server):
 
 
 class Browser:
-    """A browser with cookies, for which the website's public address leads to where it listens on this machine."""
+    """A browser with cookies, for which the website's public address leads to where it listens on this machine.
 
-    def __init__(self, website: str) -> None:
-        self._website = website
+    Args:
+        website: where it listens.
+        places: what other addresses lead to.
+    """
+
+    def __init__(self, website: str, places: Mapping[str, str] | None = None) -> None:
+        self._places = {PUBLIC: website, **(places or {})}
         self._cookies: dict[str, SimpleCookie] = {}
         self._pool = urllib3.PoolManager(retries=False, timeout=30)
         self.seen: list[str] = []
@@ -234,7 +239,10 @@ class Browser:
         host = urlsplit(url).netloc
         jar = self._cookies.setdefault(host, SimpleCookie())
         headers = {"Cookie": "; ".join(f"{name}={item.value}" for name, item in jar.items())} if jar else {}
-        target = f"{self._website}{url.removeprefix(PUBLIC)}" if url.startswith(PUBLIC) else url
+        target = url
+        for public, place in self._places.items():
+            if url.startswith(f"{public}/"):
+                target = f"{place}{url.removeprefix(public)}"
         if fields is None:
             answer = self._pool.request(method, target, headers=headers, redirect=False)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_a_folder_that_somebody_changed_is_laid_anew(tmp_path: Path) -> None:
     (folder / "Chart.yaml").write_bytes(b"y")
     folder = kept.keep_folder("cd34", FILES)
     assert {path.relative_to(folder).as_posix(): path.read_bytes() for path in files_in(folder)} == FILES
+
+
+def test_many_at_once_find_it_whole(tmp_path: Path) -> None:
+    kept = cache(tmp_path)
+
+    def use(_: int) -> bool:
+        folder = kept.keep_folder("cd34", FILES)
+        return (folder / "templates" / "a.yaml").read_bytes() == b"a: b\n"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(use, range(200)))
 
 
 def test_a_place_that_is_no_folder_is_told_once_and_charts_are_had_all_the_same(tmp_path: Path) -> None:

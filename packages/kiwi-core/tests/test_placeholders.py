@@ -7,7 +7,7 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kiwi_core import Credential, External, Pin, text, url
+from kiwi_core import Credential, External, Pin, Value, text, url
 from kiwi_core._derive.credentials import derive_all
 from kiwi_core._derive.evaluate import evaluate
 from kiwi_core._derive.lock import Lock, lock_of
@@ -88,7 +88,12 @@ def test_nothing_is_found_where_nothing_is(some: str) -> None:
 def test_a_tree_is_filled_as_it_is_at_deploy() -> None:
     dsn = text("postgres://u:{p}@{i}/x", p=url(PASSWORD), i=Pin("app", "reference"))
     derived = derive_all(SEED, FORMS)
-    tree = {"a": [PASSWORD, 1, None, True], "b": {"dsn": dsn, "tag": Pin("app", "tag")}, "c": "plain", "d": LICENCE}
+    tree: Value = {
+        "a": [PASSWORD, 1, None, True],
+        "b": {"dsn": dsn, "tag": Pin("app", "tag")},
+        "c": "plain",
+        "d": LICENCE,
+    }
     filled = fill(tree, lambda late: derived[late].reveal() if isinstance(late, Credential) else "licence", PINS)
     assert filled == {
         "a": [derived[PASSWORD].reveal(), 1, None, True],

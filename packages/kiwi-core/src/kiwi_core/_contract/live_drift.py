@@ -7,7 +7,8 @@ who set which field (Kubernetes, "Server-Side Apply", field management).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kiwi_core._contract.results import Result, finding, passed
@@ -41,7 +42,7 @@ def check_drift(snapshot: Snapshot) -> Iterator[Result]:
                 continue
             paths = list(differences(found, snapshot.merged.get(key, found)))
             changed = [dotted(path) for path in paths]
-            added = [dotted(path) for path in set_by_hand(found) if path not in paths]
+            added = [dotted(path) for path in set_by_hand(found) if not _is_below(path, paths)]
             if changed:
                 yield finding(LETTER, subject, f"it was changed: {', '.join(changed)}", fix=FIX)
             if added:
@@ -82,14 +83,22 @@ def _without_status(item: Object) -> Object:
 
 
 def set_by_hand(item: Object) -> Iterator[Steps]:
-    """Yield the fields that somebody set with kubectl and that no release sets, too; the leaves of them alone."""
+    """Yield the fields that somebody set with kubectl and that no release sets, too; the leaves of them alone.
+
+    An item of a list stands at its place, as in ``differences``, where it is there.
+    """
     owned: dict[str, set[Steps]] = {}
     for manager, fields in _owned(item):
         owned.setdefault(manager, set()).update(fields)
     by_others = {path for manager, paths in owned.items() if not manager.startswith(BY_HAND) for path in paths}
     for manager, paths in owned.items():
         if manager.startswith(BY_HAND):
-            yield from sorted((path for path in paths - by_others if path[-1] != RESTART), key=str)
+            placed = (_placed(path, item) for path in paths - by_others)
+            yield from sorted((path for path in placed if path[-1] != RESTART), key=str)
+
+
+def _is_below(path: Steps, others: Sequence[Steps]) -> bool:
+    return any(path[: len(other)] == other for other in others)
 
 
 def _owned(item: Object) -> Iterator[tuple[str, Iterator[Steps]]]:
@@ -101,14 +110,38 @@ def _owned(item: Object) -> Iterator[tuple[str, Iterator[Steps]]]:
 
 
 def _leaves(fields: Object, path: Steps) -> Iterator[Steps]:
-    """Walk fields as managers own them: ``f:name`` is a field, ``k:{…}`` an item by its key, ``.`` the thing itself."""
+    """Walk fields as managers own them, down to those that hold no others; ``.`` is the thing itself."""
     for name, below in fields.items():
         if name == ".":
             continue
-        kind, _, rest = name.partition(":")
-        here = (*path, rest if kind in {"f", "k", "v"} else name)
         inner = as_map(below)
         if set(inner) <= {"."}:
-            yield here
+            yield (*path, name)
         else:
-            yield from _leaves(inner, here)
+            yield from _leaves(inner, (*path, name))
+
+
+def _placed(path: Steps, item: Object) -> Steps:
+    """Return the path of a field of an object from the one by which its manager owns it.
+
+    ``f:name`` is a field, ``k:{…}`` an item of a list by its keys, ``v:…`` one by its value (sigs.k8s.io,
+    structured-merge-diff, ``fieldpath/serialize-pe.go``).
+    """
+    placed: list[str | int] = []
+    here: Json = item
+    for step in path:
+        kind, _, name = str(step).partition(":")
+        if kind == "f":
+            placed.append(name)
+            here = as_map(here).get(name)
+            continue
+        items, wanted = as_list(here), json.loads(name)
+        found = (place for place, each in enumerate(items) if each == wanted or _has(each, wanted))
+        place = next(found, None)
+        placed.append(name if place is None else place)
+        here = None if place is None else items[place]
+    return tuple(placed)
+
+
+def _has(item: Json, keys: Json) -> bool:
+    return isinstance(keys, Mapping) and all(as_map(item).get(key) == value for key, value in keys.items())

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from kiwi_core._compose.platform import CLUSTER_LABEL, TARGET_LABEL
+from kiwi_core._deliver.helm import Helm
 from kiwi_core._deliver.helm_records import read_records, remove_record
 from kiwi_core._deliver.helmfile import Helmfile, without_secrets
 from kiwi_core._deliver.json_paths import text_at
@@ -40,6 +41,7 @@ class Delivery:
 
     Attributes:
         kubectl: the cluster.
+        helm: what is asked of its releases.
         helmfile: what delivers.
         folder: the tree.
         target: the customer's namespace or the cluster's name, as the namespaces' label says.
@@ -52,6 +54,7 @@ class Delivery:
     """
 
     kubectl: Kubectl
+    helm: Helm
     helmfile: Helmfile
     folder: Path
     target: str

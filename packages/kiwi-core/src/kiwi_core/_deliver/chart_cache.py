@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -56,6 +57,7 @@ class Cache:
 
     folder: Path = attrs.field(factory=default_folder)
     warn: Callable[[Problem], None] = _ignore
+    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False, eq=False, repr=False)
     _warned: bool = attrs.field(default=False, init=False)
     _spare: Path | None = attrs.field(default=None, init=False)
 
@@ -116,23 +118,24 @@ class Cache:
             ExternalError: there is no room for it anywhere.
         """
         path = self.path("folders", digest)
-        if _holds(path, files):
-            return path
-        try:
-            self._make(path.parent)
-            made = Path(tempfile.mkdtemp(dir=path.parent, prefix="."))
+        with self._lock:
+            if _holds(path, files):
+                return path
             try:
-                _lay(made, files)
-                shutil.rmtree(path, ignore_errors=True)
-                # Another process may have been faster: what is there then is the same.
-                with contextlib.suppress(FileExistsError):
-                    made.rename(path)
-            finally:
-                shutil.rmtree(made, ignore_errors=True)
-        except OSError as error:
-            if not _holds(path, files):
-                self._tell(error, path)
-                return self._aside({f"{digest}/{name}": data for name, data in files.items()}) / digest
+                self._make(path.parent)
+                made = Path(tempfile.mkdtemp(dir=path.parent, prefix="."))
+                try:
+                    _lay(made, files)
+                    # What another process has put there meanwhile is the same, and may be in use.
+                    if not _holds(path, files):
+                        shutil.rmtree(path, ignore_errors=True)
+                        made.rename(path)
+                finally:
+                    shutil.rmtree(made, ignore_errors=True)
+            except OSError as error:
+                if not _holds(path, files):
+                    self._tell(error, path)
+                    return self._aside({f"{digest}/{name}": data for name, data in files.items()}) / digest
         return path
 
     def _write(self, path: Path, data: bytes) -> bool:
@@ -157,8 +160,9 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def _tell(self, error: OSError, path: Path) -> None:
-        if not self._warned:
-            self._warned = True
+        with self._lock:
+            is_first, self._warned = not self._warned, True
+        if is_first:
             reason = error.strerror or str(error)
             hint = f"{FOLDER} names another folder; without one, every run renders everything"
             self.warn(Problem(f"nothing can be kept: {reason}", Where(str(path.parent)), hint))
@@ -166,9 +170,10 @@ class Cache:
     def _aside(self, files: Mapping[str, bytes]) -> Path:
         """Put files where they stay until this object goes."""
         try:
-            if self._spare is None:
-                self._spare = Path(tempfile.mkdtemp(prefix="kiwistack-charts-"))
-                weakref.finalize(self, shutil.rmtree, self._spare, ignore_errors=True)
+            with self._lock:
+                if self._spare is None:
+                    self._spare = Path(tempfile.mkdtemp(prefix="kiwistack-charts-"))
+                    weakref.finalize(self, shutil.rmtree, self._spare, ignore_errors=True)
             _lay(self._spare, files)
         except OSError as error:
             where = Where(str(error.filename or tempfile.gettempdir()))

@@ -43,6 +43,13 @@ AT_ONCE: Final = 4
 PLACE: Final = re.compile(r"(?P<file>[\w.-]+(?:/[\w.-]+)*/(?:templates|crds)/[\w./-]+?)(?::(?P<line>\d+)|(?=[:)\s]|$))")
 
 
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; os.process_cpu_count, which serves everywhere, is new in 3.13
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _silent(_: str) -> None:
     pass
 
@@ -80,12 +87,15 @@ class Renderer:
         """
         releases = _chosen(stack, only)
         marks = Placeholders(stack.credentials, stack.externals, stack.inputs.lock)
-        found = _each(releases, AT_ONCE, lambda release: self.charts.of(release, stack))
-        charts = {release.name: chart for release, chart in zip(releases, found, strict=True)}
+        # One chart may be that of several releases; two packages may have one of the same name.
+        users = {(release.declared.chart, id(release.own_chart)): release for release in reversed(releases)}
+        found = _each(tuple(users.values()), AT_ONCE, lambda release: self.charts.of(release, stack))
+        had = dict(zip(users, found, strict=True))
+        charts = {release.name: had[release.declared.chart, id(release.own_chart)] for release in releases}
         kubernetes = stack.cluster.kubernetes or ASSUMED
         self.say(f"rendering {len(releases)} releases for Kubernetes {kubernetes}")
         job = _Job(renderer=self, stack=stack, charts=charts, kubernetes=kubernetes, marks=marks, revealed=revealed)
-        rendered = _each(releases, len(os.sched_getaffinity(0)), job.render)
+        rendered = _each(releases, _cores(), job.render)
         schemas = load_schemas(kubernetes)
         return Rendering(
             releases={release.name: manifests for release, manifests in zip(releases, rendered, strict=True)},

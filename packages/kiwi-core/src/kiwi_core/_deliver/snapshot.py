@@ -18,7 +18,7 @@ from kiwi_core._model.manifest import Object
 from kiwi_core._model.snapshot import Key, Record, Snapshot, key_of, newest
 from kiwi_core.errors import ExternalError, Problem
 
-__all__ = ["read_snapshot"]
+__all__ = ["merged_of", "read_snapshot"]
 
 MANAGER: Final = "kiwistack-verify"
 """Who asks what applying again would give; the server keeps nothing of it."""
@@ -50,7 +50,7 @@ def read_snapshot(kubectl: Kubectl, namespaces: Sequence[str]) -> Snapshot:
             if key.namespace == namespace and key.kind == "Secret" and key.name in kept:
                 applied[namespace, text_at(item, "metadata", "labels", "name")] = tuple(_applied(item, namespace))
         mine = [item for (where, _), items in applied.items() if where == namespace for item in items]
-        merged |= {key_of(item, namespace): item for item in _merged(kubectl, namespace, mine)}
+        merged |= {key_of(item, namespace): item for item in merged_of(kubectl, namespace, mine)}
         objects |= _others(kubectl, namespace, mine, objects)
     return Snapshot(objects=objects, records=records, applied=applied, merged=merged)
 
@@ -75,8 +75,12 @@ def _applied(secret: Object, namespace: str) -> Iterator[Object]:
         raise ExternalError(Problem(message, hint="kiwistack apply writes a new one")) from None
 
 
-def _merged(kubectl: Kubectl, namespace: str, items: Sequence[Object]) -> Iterator[Object]:
-    """Yield what objects would be, were they applied again; what the server refuses of them is left out."""
+def merged_of(kubectl: Kubectl, namespace: str, items: Sequence[Object]) -> Iterator[Object]:
+    """Yield what objects would be, were they applied; what the server refuses of them is left out.
+
+    Raises:
+        ExternalError: the cluster does not answer.
+    """
     words = ("apply", "--server-side", "--dry-run=server", "--force-conflicts", f"--field-manager={MANAGER}")
     wanted: Mapping[str, Json] = {"apiVersion": "v1", "kind": "List", "items": [dict(item) for item in items]}
     if not items:
@@ -89,8 +93,8 @@ def _merged(kubectl: Kubectl, namespace: str, items: Sequence[Object]) -> Iterat
         if len(items) == 1:
             return
         half = len(items) // 2
-        yield from _merged(kubectl, namespace, items[:half])
-        yield from _merged(kubectl, namespace, items[half:])
+        yield from merged_of(kubectl, namespace, items[:half])
+        yield from merged_of(kubectl, namespace, items[half:])
         return
     found = cast("Object", json.loads(text))
     yield from cast("Sequence[Object]", found.get("items") if found.get("kind") == "List" else (found,))

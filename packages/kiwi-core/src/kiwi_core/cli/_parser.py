@@ -37,6 +37,7 @@ def parse(words: Sequence[str]) -> Callable[[], int]:
     _pins(commands)
     _secrets(commands)
     _apply(commands)
+    _diff(commands)
     _verify(commands)
     _hooks(commands)
     _component(commands)
@@ -245,11 +246,22 @@ def _secrets(commands: Commands) -> None:
 
 def _apply(commands: Commands) -> None:
     apply = _add(commands, "apply", "deliver the tree that was built, through helmfile", "_apply:apply")
-    _repository(apply)
-    _seed(apply)
-    apply.add_argument("--helmfile", default="helmfile", metavar="PROGRAM", help="default: %(default)s on PATH")
-    apply.add_argument("--helm", metavar="PROGRAM", help="the helm that helmfile runs (default: helm on PATH)")
-    _cluster(apply)
+    rebuild = _add(
+        commands, "rebuild", "take everything away, make it again, and prove that it is the same", "_rebuild:rebuild"
+    )
+    for parser in (apply, rebuild):
+        _repository(parser)
+        _seed(parser)
+        parser.add_argument("--helmfile", default="helmfile", metavar="PROGRAM", help="default: %(default)s on PATH")
+        parser.add_argument("--helm", metavar="PROGRAM", help="the helm that helmfile runs (default: helm on PATH)")
+        _cluster(parser)
+    rebuild.add_argument(
+        "--delete",
+        action="append",
+        default=[],
+        metavar="NAMESPACE",
+        help="this namespace may go with all that it holds; without it, what it holds is shown; may be given again",
+    )
     apply.add_argument(
         "--wait",
         type=float,
@@ -303,6 +315,19 @@ def _hooks(commands: Commands) -> None:
     job = _add(group, "job", "run the tasks of a phase, in the job that has them", "_hooks:job")
     job.add_argument("--tasks", type=Path, metavar="FILE", help="default: where the job has it mounted")
     job.add_argument("--secrets", type=Path, metavar="DIR", help="default: where the job has them mounted")
+
+
+def _diff(commands: Commands) -> None:
+    diff = _add(commands, "diff", "show what delivering would change in the cluster", "_diff:diff")
+    _repository(diff)
+    diff.add_argument(
+        "--live", action="store_true", required=True, help="against what runs, by a dry run of the server"
+    )
+    _helm(diff)
+    _registries(diff)
+    _seed(diff)
+    _cluster(diff)
+    _json(diff)
 
 
 def _verify(commands: Commands) -> None:

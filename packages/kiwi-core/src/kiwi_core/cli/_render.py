@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kiwi_core._derive.taint import Tainted
     from kiwi_core._model.rendered import Rendering
 
-__all__ = ["render", "renderer_of"]
+__all__ = ["render", "renderer_of", "revealed_of"]
 
 
 def render(
@@ -46,7 +46,7 @@ def render(
     project = engine.load(path, Lane(lane) if lane else None, say=_say)
     asked = {"helm": helm, "refresh": refresh, "mirrors": mirrors, "insecure": insecure, "timeout": timeout}
     renderer = renderer_of(project, say=_say, **asked)  # type: ignore[arg-type]  # the map joins their types
-    revealed = _revealed(project, source) if reveal else None
+    revealed = revealed_of(project, source) if reveal else None
     rendering = renderer.render(project.stack, only=releases, revealed=revealed)
     results = () if reveal else project.check_rendered(rendering)
     if as_json:
@@ -88,7 +88,12 @@ def _warn(problem: Problem) -> None:
     print(f"warning: {problem}", file=sys.stderr)
 
 
-def _revealed(project: engine.Project, source: SeedSource) -> Mapping[Named, Tainted]:
+def revealed_of(project: engine.Project, source: SeedSource) -> Mapping[Named, Tainted]:
+    """Return the value of every credential and external of a stack.
+
+    Raises:
+        InputError: there is no seed, or it is another one; or an external cannot be opened.
+    """
     from kiwi_core._derive.credentials import derive_all
     from kiwi_core.cli._seed import deployed_seed, open_externals
 

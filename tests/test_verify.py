@@ -145,3 +145,16 @@ def test_what_delivering_would_change_is_shown_by_object_and_field(delivered: Sc
         ("hello", "changed", "ConfigMap/hello"),
     }
     assert any(field.startswith("data") for row in rows for field in row["fields"])
+
+
+def test_the_report_shows_what_was_found(delivered: Scene, tmp_path: Path) -> None:
+    kubectl, namespace = delivered.kubectl, delivered.namespace
+    kubectl.run("delete", "networkpolicy", "allow-dns", namespace=namespace)
+    try:
+        run(delivered, "verify", f"--report={tmp_path / 'live.html'}")
+    finally:
+        delivered.apply()
+    page = (tmp_path / "live.html").read_text("utf-8")
+    assert "NetworkPolicy/allow-dns" in page
+    run(delivered, "verify", f"--report={tmp_path / 'live.html'}")
+    assert "NetworkPolicy/allow-dns" not in (tmp_path / "live.html").read_text("utf-8")

@@ -11,13 +11,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import attrs
+
 from kiwi_core._contract.results import Result, finding, passed
 from kiwi_core._model.capture import Json
 from kiwi_core._model.manifest import Object, Steps, as_list, as_map
 from kiwi_core._model.snapshot import Snapshot, key_of
 from kiwi_core.errors import dotted
 
-__all__ = ["check_drift", "differences", "set_by_hand"]
+__all__ = ["Drifted", "check_drift", "differences", "drifted", "set_by_hand"]
 
 LETTER: Final = "a"
 FIX: Final = "kiwistack apply puts it right"
@@ -28,28 +30,51 @@ BY_HAND: Final = "kubectl"
 RESTART: Final = "kubectl.kubernetes.io/restartedAt"
 
 
+@attrs.frozen(kw_only=True)
+class Drifted:
+    """One thing that is not as it was applied.
+
+    Attributes:
+        release: whose it is.
+        object: kind and name.
+        message: how it differs; never what stands there.
+        fix: what to do.
+    """
+
+    release: str
+    object: str
+    message: str
+    fix: str
+
+
 def check_drift(snapshot: Snapshot) -> Iterator[Result]:
     """Say of each object that a release applied whether it is as it was applied."""
-    number = 0
+    number = sum(len(items) for items in snapshot.applied.values())
+    found = tuple(drifted(snapshot))
+    for each in found:
+        yield finding(LETTER, f"{each.object} of release {each.release}", each.message, fix=each.fix)
+    differ = len({(each.release, each.object) for each in found})
+    yield passed(LETTER, "objects", f"{number - differ} are as they were applied")
+
+
+def drifted(snapshot: Snapshot) -> Iterator[Drifted]:
+    """Yield what is not as it was applied."""
     for (namespace, release), items in snapshot.applied.items():
         for item in items:
             key = key_of(item, namespace)
-            subject = f"{key} of release {release}"
             found = snapshot.objects.get(key)
             if found is None:
                 if not _goes_by_itself(item):
-                    yield finding(LETTER, subject, "it is not there", fix=FIX)
+                    yield Drifted(release=release, object=str(key), message="it is not there", fix=FIX)
                 continue
             paths = list(differences(found, snapshot.merged.get(key, found)))
-            changed = [dotted(path) for path in paths]
-            added = [dotted(path) for path in set_by_hand(found) if not _is_below(path, paths)]
-            if changed:
-                yield finding(LETTER, subject, f"it was changed: {', '.join(changed)}", fix=FIX)
-            if added:
+            if paths:
+                message = f"it was changed: {', '.join(dotted(path) for path in paths)}"
+                yield Drifted(release=release, object=str(key), message=message, fix=FIX)
+            if added := [dotted(path) for path in set_by_hand(found) if not _is_below(path, paths)]:
                 message = f"somebody set by hand: {', '.join(added)}"
-                yield finding(LETTER, subject, message, fix="say it in the component or an overlay; take it out here")
-            number += not changed and not added
-    yield passed(LETTER, "objects", f"{number} are as they were applied")
+                fix = "say it in the component or an overlay; take it out here"
+                yield Drifted(release=release, object=str(key), message=message, fix=fix)
 
 
 def _goes_by_itself(item: Object) -> bool:

@@ -20,6 +20,7 @@ from kiwi_core._deliver.helmfile import Helmfile, without_secrets
 from kiwi_core._deliver.json_paths import text_at
 from kiwi_core._deliver.kubectl import Kubectl, KubectlError
 from kiwi_core._deliver.lease import Held, holding
+from kiwi_core._deliver.leftovers import remove_leftovers
 from kiwi_core._deliver.watch import Watch, failing_pods
 from kiwi_core._derive.taint import Tainted
 from kiwi_core._model.snapshot import Record, newest
@@ -96,6 +97,9 @@ def deliver(delivery: Delivery) -> None:
                 _fail(delivery, code, said)
             watch.was_away = False
             _recover(delivery, is_left=True)
+        for namespace in delivery.namespaces:
+            for name in remove_leftovers(delivery.kubectl, namespace):
+                delivery.say(f"{name} is removed: a deploy that did not end had left it")
         held.is_finished = True
 
 

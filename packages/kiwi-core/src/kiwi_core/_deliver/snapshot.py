@@ -48,7 +48,7 @@ def read_snapshot(kubectl: Kubectl, namespaces: Sequence[str]) -> Snapshot:
         kept = {record.secret for record in own.values()}
         for key, item in objects.items():
             if key.namespace == namespace and key.kind == "Secret" and key.name in kept:
-                applied[namespace, text_at(item, "metadata", "labels", "name")] = tuple(_applied(item, namespace))
+                applied[namespace, text_at(item, "metadata", "labels", "name")] = tuple(objects_of_record(item, namespace))
         mine = [item for (where, _), items in applied.items() if where == namespace for item in items]
         merged |= {key_of(item, namespace): item for item in merged_of(kubectl, namespace, mine)}
         objects |= _others(kubectl, namespace, mine, objects)
@@ -61,8 +61,12 @@ def _kinds(kubectl: Kubectl) -> str:
     return ",".join(kind for kind in said.split() if kind.partition(".")[0] != "events")
 
 
-def _applied(secret: Object, namespace: str) -> Iterator[Object]:
-    """Yield the objects of a record: base64 in base64, gzip, JSON (Helm, ``pkg/storage/driver/util.go``)."""
+def objects_of_record(secret: Object, namespace: str) -> Iterator[Object]:
+    """Yield the objects of a record: base64 in base64, gzip, JSON (Helm, ``pkg/storage/driver/util.go``).
+
+    Raises:
+        ExternalError: it is none.
+    """
     name = text_at(secret, "metadata", "name")
     try:
         packed = base64.b64decode(base64.b64decode(text_at(secret, "data", "release"), validate=True), validate=True)

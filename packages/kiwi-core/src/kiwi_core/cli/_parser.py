@@ -335,6 +335,9 @@ def _verify(commands: Commands) -> None:
     _seed(verify)
     verify.add_argument("--strict", action="store_true", help="take what is unproven as a finding")
     verify.add_argument("--verbose", "-v", action="store_true", help="show what is unproven and what passed, too")
+    verify.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the tree's report with what was found of each release"
+    )
     status = _add(commands, "status", "show at a glance what runs", "_verify:status")
     for parser in (verify, status):
         _repository(parser)

@@ -6,6 +6,7 @@ import hmac
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def verify(
     context: str | None,
     strict: bool,
     verbose: bool,
+    report: Path | None,
     as_json: bool,
 ) -> int:
     """Prove that what runs is what was built: releases, owners, drift, images, credentials, hooks."""
@@ -48,6 +50,10 @@ def verify(
     snapshot = read_snapshot(cluster, namespaces)
     hooks = [(namespace, row) for namespace in namespaces for row in read_status(namespace, cluster)]
     results = tuple(_results(project, snapshot, hooks, source))
+    if report:
+        from kiwi_core.cli._live import write_report
+
+        write_report(project, snapshot, [row for _, row in hooks], report, datetime.now().astimezone())
     if as_json:
         print(json.dumps(rows(results), indent=1))
     else:

@@ -24,6 +24,9 @@ __all__ = ["FORCE", "emit_helmfile"]
 TREE = f'(readFile {go_string(MANIFEST)} | fromJson).digest | trimPrefix "sha256:" | trunc {TREE_DIGITS}'
 """The tree itself, as a label takes it: at most 63 characters."""
 
+DEPENDENCIES: Final = b"\ndependencies:"
+"""What a ``Chart.yaml`` has where the chart has dependencies; where it stands in a text, too, and does no harm."""
+
 FORCE: Final = "KIWISTACK_FORCE_CONFLICTS"
 """The environment variable that, set to anything, has Helm 4 put right what somebody changed by hand: its server-side apply
 refuses otherwise. Helm 3 does so by itself, and helmfile refuses the option for it."""
@@ -119,6 +122,8 @@ def _release(release: StackRelease, stack: Stack) -> Iterator[str]:
         settings["wait"] = True
     if release.role == "hooks" or (release.wait and release.declared.wait_for_jobs):
         settings["waitForJobs"] = True
+    if stack.is_local(release) and release.own_chart and DEPENDENCIES not in release.own_chart.files["Chart.yaml"]:
+        settings["skipDeps"] = True  # helmfile would run Helm for each, to find that there is nothing to build
     if release.role == "namespace":
         # No other release: Helm 4 applies the bare namespace at each first install, and takes away the labels it had.
         settings["createNamespace"] = True

@@ -36,12 +36,11 @@ SHORTEST: Final = 6
 """Shorter values are left in what is shown: they are no secrets of anybody's, and stand in too many words."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Running:
     """A helmfile at work."""
 
     _process: subprocess.Popen[bytes]
-    _guard: subprocess.Popen[bytes]
     _output: IO[bytes]
     _handed: Mapping[str, Tainted] = attrs.field(repr=False)
 
@@ -121,7 +120,7 @@ class Helmfile:
             guard = subprocess.Popen(
                 ["/bin/sh", "-c", GUARD, "guard", str(process.pid)], stdin=subprocess.PIPE, start_new_session=True
             )
-            running = Running(process=process, guard=guard, output=output, handed=handed)
+            running = Running(process, output, handed)
             try:
                 yield running
             finally:

@@ -95,7 +95,7 @@ def _credentials(project: engine.Project, snapshot: Snapshot, source: SeedSource
     number = 0
     for namespace, key in wanted:
         there = snapshot.objects.get(Key("", "Secret", namespace, key.secret))
-        data = as_map(there.get("data")) if there else {}
+        data = as_map(as_map(there).get("data"))
         found = b64decode(str(data.get(key.key) or ""))
         if key.key not in data:
             message = f"its key {key.key!r} is not there, in namespace {namespace}"

@@ -207,14 +207,13 @@ def _dependencies(package: str) -> list[Requirement]:
 
 
 def _oldest_core(session: nox.Session, component: str) -> Path:
-    """The source of the oldest released kiwi-core that a component allows; the tree's own where none was released."""
+    """The source of the oldest released kiwi-core that a component allows; the session is skipped where none was released."""
     allowed = next(need.specifier for need in _dependencies(component) if need.name == CORE)
     prefix = f"{CORE}-v"
     tags = (session.run("git", "tag", "--list", f"{prefix}*", external=True, silent=True) or "").split()
     released = [tag for tag in tags if Version(tag.removeprefix(prefix)) in allowed]
     if not released:
-        session.log(f"no released {CORE} is {allowed}: the tree stands in for it")
-        return PACKAGES[CORE]
+        session.skip(f"no released {CORE} is {allowed}: the current one is the oldest, too")
     tag = min(released, key=lambda tag: Version(tag.removeprefix(prefix)))
     folder = Path(session.cache_dir, tag)
     archive = f"{folder}.tar"

@@ -108,7 +108,7 @@ def whole(session: nox.Session) -> None:
     """Run the tests that cross packages, on the wheels of all, with the real Helm and helmfile."""
     _install_all(session)
     session.run("python", "tests/testbed/tools.py")
-    _pytest(session, Path("tests"), "--ignore", "tests/e2e", *_counted(session, Path("tests")))
+    _pytest(session, Path("tests"), "--dist", "loadgroup", "--ignore", "tests/e2e", *_counted(session, Path("tests")))
 
 
 @nox.session

@@ -21,6 +21,8 @@ from testbed.fixtures import cluster, keycloak, kubernetes, mariadb, minio, post
 __all__ = ["cluster", "keycloak", "kubernetes", "mariadb", "minio", "postgres", "s3"]
 
 MARKER = "real_server"
+SLOW = ("keycloak", "kubernetes", "mariadb", "minio")
+"""Fixtures of servers that are slow to start, the slowest first."""
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +117,14 @@ class RealServerTests:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-server-tests", type=int, metavar="N", help="fail unless N tests need a real server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a server that is slow to start on one worker of xdist: with ``--dist loadgroup`` it starts once."""
+    for item in items:
+        slow = [name for name in SLOW if name in getattr(item, "fixturenames", ())]
+        if slow:
+            item.add_marker(pytest.mark.xdist_group(slow[0]))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -39,6 +39,7 @@ CHARTS = {
         "onyx": ("onyx-dot-app/charts", "0.8.19"),
         "kiwi-foundation": ("charts", "0.1.0"),
         "kiwi-hooks": ("charts", "0.1.0"),
+        "kiwi-namespace": ("charts", "0.1.0"),
         "onyx-redis": ("charts", "0.1.0"),
     },
 }

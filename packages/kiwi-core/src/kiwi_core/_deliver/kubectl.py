@@ -22,6 +22,9 @@ PATIENCE: Final = 30
 MANAGER: Final = "kiwistack"
 """Who it is that writes, as the server keeps it with each field."""
 
+KLOG: Final = re.compile(r"[IWEF]\d{4} \d{2}:\d{2}:")
+"""What the lines of kubectl's own log begin with (klog): the same as its last line says, many times."""
+
 REASON: Final = re.compile(r"Error from server \((\w+)\)")
 AWAY: Final = re.compile(
     r"The connection to the server|Unable to connect to the server|connection refused|i/o timeout|EOF|"
@@ -131,7 +134,8 @@ class Kubectl:
         raise _error(done.stderr.strip() or f"it ended with exit code {done.returncode}", words)
 
 
-def _error(said: str, words: Sequence[str]) -> ExternalError:
+def _error(text: str, words: Sequence[str]) -> ExternalError:
+    said = "\n".join(line for line in text.splitlines() if not KLOG.match(line)) or text
     what = f"kubectl {' '.join(words[:3])}"
     found = REASON.search(said)
     reason = found.group(1) if found else ""

@@ -48,7 +48,9 @@ def read_snapshot(kubectl: Kubectl, namespaces: Sequence[str]) -> Snapshot:
         kept = {record.secret for record in own.values()}
         for key, item in objects.items():
             if key.namespace == namespace and key.kind == "Secret" and key.name in kept:
-                applied[namespace, text_at(item, "metadata", "labels", "name")] = tuple(objects_of_record(item, namespace))
+                applied[namespace, text_at(item, "metadata", "labels", "name")] = tuple(
+                    objects_of_record(item, namespace)
+                )
         mine = [item for (where, _), items in applied.items() if where == namespace for item in items]
         merged |= {key_of(item, namespace): item for item in merged_of(kubectl, namespace, mine)}
         objects |= _others(kubectl, namespace, mine, objects)

@@ -18,7 +18,7 @@ from kiwi_core import Value
 from kiwi_core import _engine as engine
 from kiwi_core._compose.stack import Stack
 from kiwi_core._compose.values import get
-from kiwi_core._deliver.handover import variables
+from kiwi_core._deliver.handover import hand_over
 from kiwi_core._derive.credentials import derive_all
 from kiwi_core._derive.evaluate import evaluate
 from kiwi_core._derive.lock import dump_lock, lock_of
@@ -108,7 +108,7 @@ def test_helm_comes_to_what_python_derives_and_what_is_handed_over(
     assert {
         (release, path): get(cast("Value", trees[release]), tuple(path.split("."))) for release, path in plain
     } == plain
-    handed = {variable: value.reveal() for variable, value in variables(stack, Seed(SEED), {}).items()}
+    handed = {variable: value.reveal() for variable, value in hand_over(stack, Seed(SEED), {}).variables.items()}
     assert objects(run(helmfile, helm, repo / "generated", "template", handed=handed).stdout) == objects(rendered)
 
 
@@ -181,6 +181,6 @@ def test_an_external_is_decrypted_by_plain_helmfile_or_handed_over(
     plain = run(helmfile, helm, out, "template", seed=SEED, handed=environment).stdout
     assert secrets_in(plain)["litellm-model-keys"] == {"MISTRAL_API_KEY": key}
     stack = engine.load(cluster).stack
-    handed = variables(stack, Seed(SEED), {"mistral-api-key": Tainted(key, "external")})
+    handed = hand_over(stack, Seed(SEED), {"mistral-api-key": Tainted(key, "external")}).variables
     values = {variable: value.reveal() for variable, value in handed.items()}
     assert objects(run(helmfile, helm, out, "template", handed=values).stdout) == objects(plain)

@@ -25,7 +25,7 @@ from kiwi_core import _engine as engine
 from kiwi_core._compose.stack import Stack
 from kiwi_core._deliver.chart_cache import Cache
 from kiwi_core._deliver.charts import Charts
-from kiwi_core._deliver.handover import variables
+from kiwi_core._deliver.handover import hand_over
 from kiwi_core._deliver.helm_engine import find_engine
 from kiwi_core._deliver.registry import Registries
 from kiwi_core._deliver.render import Renderer
@@ -95,7 +95,7 @@ def main() -> None:
         sys.stdout.write(f"{len(stack.releases)} releases, {shown} objects\n")
         words = [str(helmfile), "--helm-binary", str(helm), "template"]
         # Handed over, as by apply: else helmfile derives in its templates, which takes it most of a minute.
-        derived = {name: value.reveal() for name, value in variables(stack, Seed(SEED), {}).items()}
+        derived = {name: value.reveal() for name, value in hand_over(stack, Seed(SEED), {}).variables.items()}
         handed = {**os.environ, **derived, "HOME": place}
         template = functools.partial(subprocess.run, words, cwd=out, env=handed, check=True, capture_output=True)
         theirs = min(timed(template) for _ in range(2))

@@ -11,7 +11,7 @@ import pytest
 from kiwi_core import Bound, Credential, External, Secret, Wiring
 from kiwi_core._compose.compose import compose
 from kiwi_core._compose.stack import Stack
-from kiwi_core._deliver.handover import PREFIX, private_folder, variables
+from kiwi_core._deliver.handover import PREFIX, hand_over, private_folder
 from kiwi_core._derive.password import Seed, derive_password
 from kiwi_core._derive.taint import Tainted
 from kiwi_core._emit.writing import variable_of
@@ -45,14 +45,14 @@ def stack(*, is_external: bool = True) -> Stack:
 
 
 def test_what_helm_would_derive_is_handed_over_under_a_name_of_its_own() -> None:
-    handed = variables(stack(), Seed("a seed"), {"licence": Tainted("L-1", "licence")})
+    handed = hand_over(stack(), Seed("a seed"), {"licence": Tainted("L-1", "licence")}).variables
     assert {name: value.reveal() for name, value in handed.items()} == {
         variable_of(Credential("app", "db")): derive_password("a seed", "app", "db"),
         variable_of(External("licence", "it is bought")): "L-1",
     }
     assert "L-1" not in repr(handed)
     with pytest.raises(KeyError, match="licence"):
-        variables(stack(), Seed("a seed"), {})
+        hand_over(stack(), Seed("a seed"), {})
 
 
 def test_two_generations_and_two_forms_have_two_variables() -> None:

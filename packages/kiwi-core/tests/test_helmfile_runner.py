@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kiwi_core._deliver.handover import PREFIX
+from kiwi_core._deliver.handover import PREFIX, Handed
 from kiwi_core._deliver.helmfile import Helmfile, without_secrets
 from kiwi_core._derive.taint import Tainted
 from kiwi_core._emit.helmfile import FORCE
@@ -37,11 +38,14 @@ wait
 STARTER = """\
 import sys
 from pathlib import Path
+from kiwi_core._deliver.handover import Handed
 from kiwi_core._deliver.helmfile import Helmfile
-with Helmfile(program=Path(sys.argv[1])).running(Path("."), ["sync"], {}) as running:
+with Helmfile(program=Path(sys.argv[1])).running(Path("."), ["sync"], Handed({}, {})) as running:
     running.wait(120)
 """
-HANDED = {"KIWISTACK_X": Tainted("derived-value", "x")}
+VALUE = Tainted("derived-value", "x")
+HANDED = Handed({"KIWISTACK_X": VALUE}, {"scope/x": VALUE})
+NOTHING = Handed({}, {})
 
 
 @pytest.fixture
@@ -95,7 +99,7 @@ def test_it_has_the_values_and_a_private_folder_and_not_the_seed(
         assert running.wait(30) == 7
         said = running.said()
     assert said == (
-        "arguments: --helm-binary /opt/helm --kube-context far-away --no-color sync; the value is <KIWISTACK_X>\n"
+        "arguments: --helm-binary /opt/helm --kube-context far-away --no-color sync; the value is <scope/x>\n"
     )
     seen = (memory / "seen").read_text(encoding="utf-8")
     assert "KIWISTACK_X=derived-value" in seen
@@ -117,7 +121,7 @@ def test_a_program_that_is_not_there_is_told(memory: Path, tmp_path: Path) -> No
 @pytest.mark.usefixtures("memory")
 def test_it_ends_with_all_that_it_started_when_the_block_ends(tmp_path: Path, program: Callable[[str], Path]) -> None:
     file = tmp_path / "pids"
-    with Helmfile(program=program(SLOW.format(file=file))).running(tmp_path, [], {}) as running:
+    with Helmfile(program=program(SLOW.format(file=file))).running(tmp_path, [], NOTHING) as running:
         pids = started(file)
         assert running.wait(0.1) is None
     assert are_gone(pids)
@@ -135,6 +139,7 @@ def test_it_ends_when_who_started_it_is_killed(tmp_path: Path, program: Callable
 
 @given(st.text(), st.lists(st.text(alphabet="abcdefgh", min_size=6), max_size=4), st.text())
 def test_no_value_is_left_in_what_is_shown(before: str, values: list[str], after: str) -> None:
-    handed = {f"KIWISTACK_{number}": Tainted(value, "x") for number, value in enumerate(values)}
-    shown = without_secrets(before + " ".join(values) + after, handed)
-    assert not [value for value in values if value in shown]
+    secrets = {str(number): Tainted(value, "x") for number, value in enumerate(values)}
+    encoded = [base64.b64encode(value.encode()).decode() for value in values]
+    shown = without_secrets(before + " ".join((*values, *encoded)) + after, secrets)
+    assert not [look for look in (*values, *encoded) if look in shown]

@@ -14,6 +14,7 @@ from typing import Final
 import attrs
 
 from kiwi_core._compose.platform import CLUSTER_LABEL, TARGET_LABEL
+from kiwi_core._deliver.handover import Handed
 from kiwi_core._deliver.helm import Helm
 from kiwi_core._deliver.helm_records import read_records, remove_record
 from kiwi_core._deliver.helmfile import Helmfile, without_secrets
@@ -22,7 +23,6 @@ from kiwi_core._deliver.kubectl import Kubectl, KubectlError
 from kiwi_core._deliver.lease import Held, holding
 from kiwi_core._deliver.leftovers import remove_leftovers
 from kiwi_core._deliver.watch import Watch, failing_pods
-from kiwi_core._derive.taint import Tainted
 from kiwi_core._model.snapshot import Record, newest
 from kiwi_core.errors import ExternalError, InputError, Problem, Unreachable, raise_all
 
@@ -62,7 +62,7 @@ class Delivery:
     cluster: str
     namespaces: Sequence[str]
     releases: Mapping[str, tuple[str, int]]
-    handed: Mapping[str, Tainted] = attrs.field(repr=False)
+    handed: Handed
     patience: float
     say: Callable[[str], None]
 
@@ -199,7 +199,7 @@ def _run(delivery: Delivery, watch: Watch, held: Held) -> tuple[int, str]:
 
 def _tell(delivery: Delivery, watch: Watch) -> None:
     for line in watch.look():
-        delivery.say(without_secrets(line, delivery.handed))
+        delivery.say(without_secrets(line, delivery.handed.secrets))
 
 
 def _wait_for_server(delivery: Delivery) -> bool:
@@ -225,7 +225,7 @@ def _wait_for_server(delivery: Delivery) -> bool:
 def _fail(delivery: Delivery, code: int, said: str) -> None:
     """Tell what failed, with the last lines of each container that did."""
     for line in _logs(delivery):
-        delivery.say(without_secrets(line, delivery.handed))
+        delivery.say(without_secrets(line, delivery.handed.secrets))
     shown = "\n".join(
         line for line in said.splitlines() if line.strip() and not line.startswith(("Building", "Affected"))
     )

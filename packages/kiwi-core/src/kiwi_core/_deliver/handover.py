@@ -24,17 +24,32 @@ from kiwi_core._derive.credentials import derive_all
 from kiwi_core._derive.password import Seed
 from kiwi_core._derive.taint import Tainted
 from kiwi_core._emit.writing import variable_of
+from kiwi_core._model.late import Credential
 from kiwi_core.errors import ExternalError, Problem
 
-__all__ = ["private_folder", "variables"]
+__all__ = ["Handed", "hand_over", "private_folder"]
 
 PREFIX: Final = "kiwistack-"
 HELD: Final = "held"
 """The file in a private folder that is locked as long as its process lives."""
 
 
-def variables(stack: Stack, seed: Seed, externals: Mapping[str, Tainted]) -> Mapping[str, Tainted]:
-    """Return what is handed over: environment variable to value, one for each credential and external of a stack.
+@attrs.frozen
+class Handed:
+    """What is handed over.
+
+    Attributes:
+        variables: environment variable to value, one for each credential and external.
+        secrets: what must never be shown, by the name to show in its place: each credential as it is derived and as it is
+            used, and each external.
+    """
+
+    variables: Mapping[str, Tainted] = attrs.field(repr=False)
+    secrets: Mapping[str, Tainted] = attrs.field(repr=False)
+
+
+def hand_over(stack: Stack, seed: Seed, externals: Mapping[str, Tainted]) -> Handed:
+    """Derive what is handed over.
 
     Args:
         stack: what is delivered.
@@ -46,9 +61,14 @@ def variables(stack: Stack, seed: Seed, externals: Mapping[str, Tainted]) -> Map
         KeyError: an external of the stack is missing.
     """
     # The templates apply the encodings themselves: what they would derive is handed over.
-    raw = {attrs.evolve(credential, encoding=()) for credential in stack.credentials}
-    found: dict[str, Tainted] = {variable_of(late): value for late, value in derive_all(seed, raw).items()}
-    return found | {variable_of(late): externals[late.name] for late in stack.externals}
+    raw = dict.fromkeys(attrs.evolve(credential, encoding=()) for credential in stack.credentials)
+    derived: Mapping[Credential, Tainted] = derive_all(seed, (*raw, *stack.credentials))
+    opened = {late: externals[late.name] for late in stack.externals}
+    return Handed(
+        {variable_of(late): derived[late] for late in raw} | {variable_of(late): opened[late] for late in opened},
+        {" | ".join((late.name, *late.encoding)): value for late, value in derived.items()}
+        | {f"external {late.name}": value for late, value in opened.items()},
+    )
 
 
 @contextlib.contextmanager

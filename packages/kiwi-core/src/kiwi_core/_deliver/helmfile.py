@@ -10,6 +10,7 @@ however it does, and ends the group then: no Helm goes on that nobody watches.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import signal
@@ -21,7 +22,7 @@ from typing import IO, Final
 
 import attrs
 
-from kiwi_core._deliver.handover import private_folder
+from kiwi_core._deliver.handover import Handed, private_folder
 from kiwi_core._derive.taint import Tainted
 from kiwi_core._emit.helmfile import FORCE
 from kiwi_core._emit.writing import SEED
@@ -42,7 +43,7 @@ class Running:
 
     _process: subprocess.Popen[bytes]
     _output: IO[bytes]
-    _handed: Mapping[str, Tainted] = attrs.field(repr=False)
+    _handed: Handed
 
     def wait(self, seconds: float) -> int | None:
         """Return its exit code; None while it runs on after so many seconds."""
@@ -62,7 +63,7 @@ class Running:
     def said(self) -> str:
         """Return what it printed, with every secret replaced by its name."""
         self._output.seek(0)
-        return without_secrets(self._output.read().decode(errors="replace"), self._handed)
+        return without_secrets(self._output.read().decode(errors="replace"), self._handed.secrets)
 
 
 @attrs.frozen(kw_only=True)
@@ -82,13 +83,13 @@ class Helmfile:
     is_forced: bool = False
 
     @contextlib.contextmanager
-    def running(self, folder: Path, words: Sequence[str], handed: Mapping[str, Tainted]) -> Generator[Running]:
+    def running(self, folder: Path, words: Sequence[str], handed: Handed) -> Generator[Running]:
         """Start it in a tree; at the end it is over, whatever happens.
 
         Args:
             folder: the tree.
             words: its command and options.
-            handed: what :func:`kiwi_core._deliver.handover.variables` gave.
+            handed: the credentials.
 
         Raises:
             ExternalError: it cannot be started, or there is no memory to keep its temporary files in.
@@ -99,7 +100,7 @@ class Helmfile:
             environment = {name: value for name, value in os.environ.items() if name not in {SEED, FORCE}}
             environment |= {"HELMFILE_TEMPDIR": str(private), "TMPDIR": str(private)}
             environment |= {FORCE: "1"} if self.is_forced else {}
-            environment |= {name: value.reveal() for name, value in handed.items()}
+            environment |= {name: value.reveal() for name, value in handed.variables.items()}
             try:
                 process = subprocess.Popen(
                     [self.program, *options, *words],
@@ -130,17 +131,21 @@ class Helmfile:
                 guard.communicate()
 
 
-def without_secrets(text: str, handed: Mapping[str, Tainted]) -> str:
-    """Return a text in which each value that was handed over is replaced by the name of its variable.
+def without_secrets(text: str, secrets: Mapping[str, Tainted]) -> str:
+    """Return a text in which each secret is replaced by its name, as it is and in base64.
 
     Args:
         text: what somebody printed.
-        handed: the values, by name; the longest go first, since one may be a part of another.
+        secrets: by name; the longest go first, since one may be a part of another.
     """
-    values = sorted(((value.reveal(), name) for name, value in handed.items()), key=lambda each: -len(each[0]))
-    for value, name in values:
-        if len(value) >= SHORTEST:
-            text = text.replace(value, f"<{name}>")
+    looks = [
+        (look, name)
+        for name, value in secrets.items()
+        for look in (value.reveal(), base64.b64encode(value.reveal().encode()).decode())
+        if len(look) >= SHORTEST
+    ]
+    for look, name in sorted(looks, key=lambda each: -len(each[0])):
+        text = text.replace(look, f"<{name}>")
     return text
 
 

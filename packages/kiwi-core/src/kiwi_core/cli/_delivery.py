@@ -72,7 +72,7 @@ def delivery_of(
         ExternalError: a program is not there, or the cluster does not answer.
     """
     from kiwi_core._deliver.apply import Delivery
-    from kiwi_core._deliver.handover import variables
+    from kiwi_core._deliver.handover import hand_over
     from kiwi_core._deliver.helm import Helm
     from kiwi_core._deliver.helmfile import Helmfile
     from kiwi_core._deliver.kubectl import Kubectl
@@ -105,7 +105,7 @@ def delivery_of(
         cluster=stack.cluster.name,
         namespaces=tuple(stack.foundations),
         releases={release.name: (release.namespace, release.declared.timeout) for release in stack.releases},
-        handed=variables(stack, seed, open_externals(project, source.identities)),
+        handed=hand_over(stack, seed, open_externals(project, source.identities)),
         patience=wait,
         say=say,
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,15 +17,6 @@ pytestmark = pytest.mark.real_server
 ROOT = Path(__file__).parent.parent.parent
 SECRET = 'it\'s a "secret" $word'
 SCRATCH: Manifest = {"emptyDir": {}}
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of kiwi-core."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    subprocess.run([*command, str(ROOT / "packages" / "kiwi-core")], check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
 
 
 def wait_ready(cluster: Cluster, namespace: str, name: str, patience: int = 60) -> None:

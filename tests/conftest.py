@@ -119,6 +119,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--real-server-tests", type=int, metavar="N", help="fail unless N tests need a real server")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a server that is slow to start on one worker of xdist: with ``--dist loadgroup`` it starts once."""
     for item in items:

@@ -153,7 +153,7 @@ class DatabaseProofs(HookProofs):
 
 @pytest.mark.real_server
 class TestBySuperuser(DatabaseProofs):
-    """Its runs are killed nowhere: the manager's make the same requests, and more."""
+    """Kills are swept by the manager alone, which has more requests."""
 
     account = SUPERUSER
     test_killed_anywhere_it_converges = None  # type: ignore[assignment]  # pytest passes over what is no function

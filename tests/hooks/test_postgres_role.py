@@ -133,7 +133,7 @@ class RoleProofs(HookProofs):
 
 @pytest.mark.real_server
 class TestBySuperuser(RoleProofs):
-    """It reads what the server keeps of a password. Its runs are killed nowhere: the manager's make the same requests."""
+    """It reads what the server keeps of a password. Kills are swept by the manager alone, which has more requests."""
 
     account = SUPERUSER
     test_killed_anywhere_it_converges = None  # type: ignore[assignment]  # pytest passes over what is no function

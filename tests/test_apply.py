@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from apply_scene import Scene
 from kiwi_core._deliver.handover import PREFIX
-from kiwi_core._deliver.lease import NAME
+from kiwi_core._model.snapshot import LEASE
 from secret_repos import OTHER, SEED
 from testbed.kubernetes import Kubernetes
 from testbed.servers import wait_until
@@ -51,7 +51,7 @@ def test_a_tree_is_delivered_and_again_changes_nothing_but_helms_records(scene: 
     scene.apply()
     assert {record.revision for record in scene.records().values()} == {2}
     assert scene.objects() == before
-    lease = scene.kubectl.get("lease", NAME, namespace=scene.namespace)
+    lease = scene.kubectl.get("lease", LEASE, namespace=scene.namespace)
     assert lease["spec"]["holderIdentity"] == ""  # type: ignore[index,call-overload]  # JSON
 
 
@@ -153,7 +153,7 @@ def test_a_revision_that_was_left_pending_goes_on(scene: Scene) -> None:
     scene.apply()
     set_labels(scene, scene.records()["hello"].secret, status="pending-upgrade")
     patch = json.dumps({"metadata": {"annotations": {"kiwistack.dev/unfinished": "true"}}})
-    scene.kubectl.run("patch", "lease", NAME, "--type=merge", "--patch", patch, namespace=scene.namespace)
+    scene.kubectl.run("patch", "lease", LEASE, "--type=merge", "--patch", patch, namespace=scene.namespace)
     done = scene.apply()
     assert "release hello: revision 1 was left pending-upgrade; it goes on" in done.stdout
     assert scene.records()["hello"].status == "deployed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -39,7 +40,7 @@ OUTPUT: Final = "generated"
 """The folder of a repository that a build writes its tree to."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Project:
     """A customer's or a cluster's repository, read and composed.
 
@@ -62,18 +63,22 @@ class Project:
         """Whether what is unproven counts as a finding in this lane, as ``kiwi.toml`` says."""
         return self.stack.lane in self.repo.settings.strict
 
-    @property
-    def tree(self) -> str:
-        """What tells the tree of today: the digits of its digest that the records of its releases bear.
-
-        What is compared with it in a cluster is what the spec, the pins and the overlays give, not what a folder holds.
-        """
+    @cached_property
+    def manifest(self) -> Mapping[str, object]:
+        """The manifest of the tree of today: what the spec, the pins and the overlays give, not what a folder holds."""
         import json
 
-        from kiwi_core._emit.tree import MANIFEST, TREE_DIGITS
+        from kiwi_core._emit.tree import MANIFEST
 
-        digest = str(json.loads(self.emit()[MANIFEST])["digest"])
-        return digest.removeprefix("sha256:")[:TREE_DIGITS]
+        found: Mapping[str, object] = json.loads(self.emit()[MANIFEST])
+        return found
+
+    @property
+    def tree(self) -> str:
+        """What tells the tree of today: the digits of its digest that the records of its releases bear."""
+        from kiwi_core._emit.tree import TREE_DIGITS
+
+        return str(self.manifest["digest"]).removeprefix("sha256:")[:TREE_DIGITS]
 
     def check(self, built: Path | None = None, *, rendered: Rendering | None = None) -> tuple[Result, ...]:
         """Prove the contract.

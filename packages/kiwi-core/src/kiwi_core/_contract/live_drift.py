@@ -15,7 +15,7 @@ import attrs
 
 from kiwi_core._contract.results import Result, finding, passed
 from kiwi_core._model.capture import Json
-from kiwi_core._model.manifest import Object, Steps, as_list, as_map
+from kiwi_core._model.manifest import HOOK, Object, Steps, as_list, as_map
 from kiwi_core._model.snapshot import Snapshot, key_of
 from kiwi_core.errors import dotted
 
@@ -80,7 +80,7 @@ def drifted(snapshot: Snapshot) -> Iterator[Drifted]:
 def _goes_by_itself(item: Object) -> bool:
     """Say whether an object may be gone in good order: a Job with a time to live, or one of Helm's own hooks."""
     notes = as_map(as_map(item.get("metadata")).get("annotations"))
-    return "helm.sh/hook" in notes or "ttlSecondsAfterFinished" in as_map(item.get("spec"))
+    return HOOK in notes or "ttlSecondsAfterFinished" in as_map(item.get("spec"))
 
 
 def differences(found: Object, merged: Object) -> Iterator[Steps]:

@@ -8,7 +8,7 @@ from typing import Final
 from kiwi_core._compose.stack import Stack
 from kiwi_core._contract.results import Result, finding, passed
 from kiwi_core._model.manifest import Object, as_list, as_map
-from kiwi_core._model.snapshot import Key, Snapshot, key_of
+from kiwi_core._model.snapshot import LEASE, Key, Snapshot, key_of
 
 __all__ = ["check_owners", "check_releases"]
 
@@ -20,8 +20,7 @@ OF_KUBERNETES: Final = frozenset(
     {
         ("", "ConfigMap", "kube-root-ca.crt"),
         ("", "ServiceAccount", "default"),
-        ("", "Namespace", ""),
-        ("coordination.k8s.io", "Lease", "kiwistack-apply"),
+        ("coordination.k8s.io", "Lease", LEASE),
     }
 )
 """What stands in every namespace, and the lock of an apply."""

@@ -19,13 +19,15 @@ from typing import Final
 
 import attrs
 
+from kiwi_core._deliver.json_paths import text_at
 from kiwi_core._deliver.kubectl import Kubectl, KubectlError
 from kiwi_core._model.capture import Json
+from kiwi_core._model.manifest import as_map
+from kiwi_core._model.snapshot import LEASE
 from kiwi_core.errors import ExternalError, Problem
 
 __all__ = ["DURATION", "Held", "holding"]
 
-NAME: Final = "kiwistack-apply"
 UNFINISHED: Final = "kiwistack.dev/unfinished"
 DURATION: Final = 15.0
 """Seconds after which a lease that is not renewed is anybody's."""
@@ -72,8 +74,8 @@ def holding(
     """
     me = f"{_user()}@{socket.gethostname()}/{os.getpid()}-{secrets.token_hex(3)}"
     there, version = _acquire(kubectl, namespace, me, patience, say)
-    spec, notes = _part(there, "spec"), _part(_part(there, "metadata"), "annotations")
-    held = Held(was_left=bool(spec.get("holderIdentity")) or notes.get(UNFINISHED) == "true")
+    is_marked = text_at(there, "metadata", "annotations", UNFINISHED) == "true"
+    held = Held(was_left=bool(text_at(there, "spec", "holderIdentity")) or is_marked)
     ended = threading.Event()
 
     def renew() -> None:
@@ -81,7 +83,7 @@ def holding(
         seen = time.monotonic()
         while not ended.wait(RENEW):
             try:
-                current = kubectl.get("lease", NAME, namespace=namespace)
+                current = kubectl.get("lease", LEASE, namespace=namespace)
                 if _version(current) != version:
                     break
                 version = _version(_written(kubectl, current, me, unfinished=True))
@@ -103,7 +105,7 @@ def holding(
         thread.join()
         if not held.is_lost:
             with contextlib.suppress(ExternalError):
-                current = kubectl.get("lease", NAME, namespace=namespace)
+                current = kubectl.get("lease", LEASE, namespace=namespace)
                 if _version(current) == version:
                     _written(kubectl, current, "", unfinished=not held.is_finished)
 
@@ -114,18 +116,18 @@ def _acquire(
     """Return the lease as it was before it became ours, and the version of it that is ours."""
     seen, since, began, told = "", time.monotonic(), time.monotonic(), ""
     while True:
-        lease = kubectl.find("lease", NAME, namespace=namespace)
+        lease = kubectl.find("lease", LEASE, namespace=namespace)
         if lease is None:
             empty: Mapping[str, Json] = {
                 "apiVersion": "coordination.k8s.io/v1",
                 "kind": "Lease",
-                "metadata": {"name": NAME, "namespace": namespace},
+                "metadata": {"name": LEASE, "namespace": namespace},
                 "spec": {"leaseDurationSeconds": int(DURATION)},
             }
             with contextlib.suppress(KubectlError):  # another one made it at the same moment
                 kubectl.create(empty)
             continue
-        holder, now = str(_part(lease, "spec").get("holderIdentity") or ""), time.monotonic()
+        holder, now = text_at(lease, "spec", "holderIdentity"), time.monotonic()
         if _version(lease) != seen:
             seen, since = _version(lease), now
         if not holder or now - since > DURATION:
@@ -134,7 +136,7 @@ def _acquire(
             continue
         if now - began > patience + DURATION:
             message = (
-                f"another apply is at work in {namespace}: {holder}, since {_part(lease, 'spec').get('acquireTime')}"
+                f"another apply is at work in {namespace}: {holder}, since {text_at(lease, 'spec', 'acquireTime')}"
             )
             raise ExternalError(Problem(message, hint="wait until it is done, or give --wait more seconds"))
         if holder != told:
@@ -145,21 +147,16 @@ def _acquire(
 
 def _written(kubectl: Kubectl, lease: Mapping[str, Json], holder: str, *, unfinished: bool) -> Mapping[str, Json]:
     """Write who holds it, against the version that was read."""
-    metadata, spec, now = dict(_part(lease, "metadata")), dict(_part(lease, "spec")), _now()
-    metadata["annotations"] = {**_part(metadata, "annotations"), UNFINISHED: str(unfinished).lower()}
+    metadata, spec, now = dict(as_map(lease.get("metadata"))), dict(as_map(lease.get("spec"))), _now()
+    metadata["annotations"] = {**as_map(metadata.get("annotations")), UNFINISHED: str(unfinished).lower()}
     if holder != spec.get("holderIdentity"):
         spec["acquireTime"] = now
     spec |= {"holderIdentity": holder, "renewTime": now, "leaseDurationSeconds": int(DURATION)}
     return kubectl.replace({**lease, "metadata": metadata, "spec": spec})
 
 
-def _part(tree: Mapping[str, Json], key: str) -> Mapping[str, Json]:
-    found = tree.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
 def _version(lease: Mapping[str, Json]) -> str:
-    return str(_part(lease, "metadata").get("resourceVersion"))
+    return text_at(lease, "metadata", "resourceVersion")
 
 
 def _now() -> str:

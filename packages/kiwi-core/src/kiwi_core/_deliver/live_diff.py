@@ -8,9 +8,10 @@ from typing import Literal
 import attrs
 
 from kiwi_core._contract.live_drift import differences
+from kiwi_core._deliver.json_paths import text_at
 from kiwi_core._deliver.kubectl import Kubectl
 from kiwi_core._deliver.snapshot import merged_of
-from kiwi_core._model.manifest import Manifest, Object
+from kiwi_core._model.manifest import HOOK, Manifest, Object
 from kiwi_core._model.snapshot import Key, Snapshot, key_of
 from kiwi_core.errors import dotted
 
@@ -66,7 +67,7 @@ def changes(
         yield from _release(release, wanted, merged, snapshot, is_new=not there)
         before = {key_of(item, namespace) for item in snapshot.applied.get((namespace, release), ())}
         for key in sorted(before - wanted.keys()):
-            if key in snapshot.objects and not _is_hook(snapshot.objects[key]):
+            if key in snapshot.objects and not text_at(snapshot.objects[key], "metadata", "annotations", HOOK):
                 yield Change(release=release, what="deleted", object=str(key))
 
 
@@ -81,9 +82,3 @@ def _release(
             yield Change(release=release, what="refused", object=str(key))
         elif fields := tuple(dotted(path) for path in differences(found, then)):
             yield Change(release=release, what="changed", object=str(key), fields=fields)
-
-
-def _is_hook(item: Object) -> bool:
-    metadata = item.get("metadata")
-    notes = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return isinstance(notes, Mapping) and "helm.sh/hook" in notes

@@ -10,7 +10,10 @@ import attrs
 from kiwi_core._model.kubernetes import CLUSTER_KINDS
 from kiwi_core._model.manifest import Object, as_map
 
-__all__ = ["Key", "Record", "Snapshot", "key_of", "newest"]
+__all__ = ["LEASE", "Key", "Record", "Snapshot", "key_of", "newest"]
+
+LEASE: Final = "kiwistack-apply"
+"""The Lease that an apply holds in a namespace of its target."""
 
 PENDING: Final = "pending-"
 

@@ -125,6 +125,6 @@ def _check_built(project: engine.Project, folder: Path) -> None:
         written = json.loads(manifest.read_bytes())
     except (OSError, ValueError):
         raise OutputError(Problem("there is no tree to deliver", Where(shown(folder)), command)) from None
-    if written != json.loads(project.emit()[MANIFEST]):
+    if written != project.manifest:
         message = "the tree is not what the spec, the pins and the overlays give today"
         raise OutputError(Problem(message, Where(shown(manifest)), command))

@@ -132,8 +132,7 @@ def _judge(project: engine.Project, rendering: Rendering, results: Sequence[Resu
     for result in results:
         if result.outcome is Outcome.FINDING or (project.is_strict and result.outcome is Outcome.UNPROVEN):
             print(f"{result.outcome.value}: {result}", file=sys.stderr)
-    shown_counts = counts(results).replace("kiwistack check -v", "kiwistack check --rendered -v")
-    print(f"{said}; {shown_counts}", file=sys.stderr)
+    print(f"{said}; {counts(results, command='kiwistack check --rendered -v')}", file=sys.stderr)
     return 1 if is_broken(results, strict=project.is_strict) else 0
 
 

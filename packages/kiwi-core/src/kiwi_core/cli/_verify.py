@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,12 +48,12 @@ def verify(
     check_cluster(project, cluster)
     namespaces = tuple(project.stack.foundations)
     snapshot = read_snapshot(cluster, namespaces)
-    hooks = [(namespace, row) for namespace in namespaces for row in read_status(namespace, cluster)]
+    hooks = [row for namespace in namespaces for row in read_status(namespace, cluster)]
     results = tuple(_results(project, snapshot, hooks, source))
     if report:
         from kiwi_core.cli._live import write_report
 
-        write_report(project, snapshot, [row for _, row in hooks], report, datetime.now().astimezone())
+        write_report(project, snapshot, hooks, report, datetime.now().astimezone())
     if as_json:
         print(json.dumps(rows(results), indent=1))
     else:
@@ -63,7 +63,7 @@ def verify(
 
 
 def _results(
-    project: engine.Project, snapshot: Snapshot, hooks: list[tuple[str, HookStatus]], source: SeedSource
+    project: engine.Project, snapshot: Snapshot, hooks: Sequence[HookStatus], source: SeedSource
 ) -> Iterator[Result]:
     from kiwi_core._contract.live_drift import check_drift
     from kiwi_core._contract.live_owners import check_owners, check_releases
@@ -108,12 +108,12 @@ def _credentials(project: engine.Project, snapshot: Snapshot, source: SeedSource
     yield passed(letter, "Secrets", f"{number} keys hold what the seed gives")
 
 
-def _hooks(project: engine.Project, hooks: list[tuple[str, HookStatus]]) -> Iterator[Result]:
+def _hooks(project: engine.Project, hooks: Sequence[HookStatus]) -> Iterator[Result]:
     """Say how each hook ended that the last deploy ran; a schema check is one of them."""
     from kiwi_core._contract.results import finding, passed, unproven
 
-    ran = {row.release for _, row in hooks}
-    for _, row in hooks:
+    ran = {row.release for row in hooks}
+    for row in hooks:
         subject = f"hook {row.hook} of {row.release}"
         yield finding("f", subject, row.said, fix="kiwistack apply") if row.failed else passed("f", subject, row.said)
     for release in project.stack.phases:
